@@ -1,0 +1,6 @@
+"""`python -m supervisor` is `portsup`."""
+
+from supervisor.cli.main import run
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,158 @@
+"""The recipe: what services.toml says, checked and frozen. All durations are seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+MAIN_POOL = "port"
+"""The name of the pool that the key `pool` gives."""
+
+
+class Restart(StrEnum):
+    NO = "no"
+    ON_FAILURE = "on-failure"
+    ALWAYS = "always"
+
+
+class StopMode(StrEnum):
+    """Whom a stop ends: the whole tree, the child's process group, or the child alone."""
+
+    TREE = "tree"
+    GROUP = "group"
+    PROCESS = "process"
+
+
+class ShieldMode(StrEnum):
+    """What a shield watches: the lock and who listens, the lock alone, or nothing."""
+
+    TREE = "tree"
+    LOCK = "lock"
+    OFF = "off"
+
+
+class OnLost(StrEnum):
+    STOP = "stop"
+    ROTATE = "rotate"
+
+
+class ReadyKind(StrEnum):
+    SPAWNED = "spawned"
+    """No `ready` key: ready as soon as it runs."""
+    HTTP = "http"
+    TCP = "tcp"
+    LOG = "log"
+    EXEC = "exec"
+    NOTIFY = "notify"
+
+
+@dataclass(frozen=True, slots=True)
+class RelativePool:
+    """Ports counted from the instance's base port: base+offset … base+offset+size-1."""
+
+    name: str
+    env: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPool:
+    """The same ports for every instance on the machine, first come, first served."""
+
+    name: str
+    env: str
+    ports: tuple[int, ...]
+
+
+Pool = RelativePool | SharedPool
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """When a child counts as ready.
+
+    `path` is HTTP's, `pattern` is LOG's regular expression, `command` is EXEC's argv. HTTP and TCP
+    ask the main pool's port.
+    """
+
+    kind: ReadyKind = ReadyKind.SPAWNED
+    path: str = "/"
+    pattern: str = ""
+    command: tuple[str, ...] = ()
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Waits between restarts: initial, then times factor up to max; FATAL after `limit` in a row.
+
+    A child that ran for `reset` seconds starts the count anew.
+    """
+
+    initial: float = 0.5
+    max: float = 30.0
+    factor: float = 2.0
+    limit: int = 5
+    reset: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    signal: int = 15
+    timeout: float = 5.0
+    mode: StopMode = StopMode.TREE
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service of the stack. Strings in `command`, `env` and `ready` still hold `${…}`."""
+
+    name: str
+    command: tuple[str, ...]
+    """argv; with `shell`, one string for /bin/sh -c."""
+    shell: bool = False
+    cwd: Path = Path()
+    """Absolute."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    pools: tuple[Pool, ...] = ()
+    """The main pool first, if there is one. None at all: a worker without a port."""
+    depends_on: tuple[str, ...] = ()
+    ready: Ready = Ready()
+    restart: Restart = Restart.ON_FAILURE
+    backoff: Backoff = Backoff()
+    stop: Stop = Stop()
+    shield: ShieldMode = ShieldMode.TREE
+    socket: bool = False
+    on_lost: OnLost = OnLost.STOP
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error or a warning about one place in a file. `hint` says what would be right."""
+
+    file: Path
+    line: int
+    key: str
+    message: str
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.file}:{self.line}: {self.key}: {self.message}"
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    path: Path
+    """Absolute path of services.toml."""
+    stack: str
+    base_port: int
+    stride: int
+    env: Mapping[str, str]
+    """What the env files say, later files over earlier ones; a service's own env wins over it."""
+    services: tuple[Service, ...]
+    """In the file's order."""
+    warnings: tuple[Problem, ...] = ()

@@ -1,0 +1,99 @@
+"""Where portsup keeps things. Leaf; creates nothing except in the functions that say so."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from supervisor.errors import PortsupError
+
+LOCK_FOLDER = Path("/tmp/portsup-ports")
+"""Not under TMPDIR: all users of the machine must meet in one folder."""
+
+SOCKET_PATH_MAX = 107
+"""Bytes that fit into sockaddr_un.sun_path beside its NUL (unix(7))."""
+
+
+def lock_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """The machine-wide folder of lock files; PORTSUP_LOCK_DIR names another."""
+    named = environ.get("PORTSUP_LOCK_DIR")
+    return Path(named).absolute() if named else LOCK_FOLDER
+
+
+def runtime_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where control sockets lie: $XDG_RUNTIME_DIR/portsup, else /tmp/portsup-<uid>."""
+    named = environ.get("XDG_RUNTIME_DIR")
+    return Path(named).absolute() / "portsup" if named else Path(f"/tmp/portsup-{os.getuid()}")
+
+
+def make_private_folder(folder: Path) -> None:
+    """Create `folder` with mode 0700 and make sure that it is ours alone.
+
+    Raises PortsupError if it is a link, another user's, or open to others: /tmp is shared, and
+    whoever made the folder first could otherwise plant a socket there.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = os.lstat(folder)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PortsupError(
+            f"cannot use {folder} for control sockets: it is not a folder of this user's own",
+            hint="remove it, or set XDG_RUNTIME_DIR to a private folder",
+        )
+    if found.st_mode & 0o077:
+        folder.chmod(0o700)
+
+
+def socket_path(name: str, environ: Mapping[str, str] = os.environ) -> Path:
+    """The path of a socket called `name`, hashed where the kernel would refuse its length."""
+    folder = runtime_folder(environ)
+    path = folder / f"{name}.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
+        return path
+    hashed = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    short = folder / f"{hashed}.sock"
+    if len(os.fsencode(short)) <= SOCKET_PATH_MAX:
+        return short
+    return Path(f"/tmp/portsup-{os.getuid()}") / f"{hashed}.sock"
+
+
+def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """$XDG_STATE_HOME/portsup, else ~/.local/state/portsup."""
+    named = environ.get("XDG_STATE_HOME")
+    base = Path(named).absolute() if named else Path(environ.get("HOME") or Path.home()) / ".local/state"
+    return base / "portsup"
+
+
+def instance_folder(config: Path, stack: str, instance: int, environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder of one worktree's one instance: its logs and its data.
+
+    The path of services.toml is hashed into the name, so that two worktrees of one project never
+    open each other's files.
+    """
+    return worktree_folder(config, stack, environ) / str(instance)
+
+
+def worktree_folder(config: Path, stack: str, environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder that all instances of one services.toml share."""
+    worktree = hashlib.sha256(os.fsencode(config.absolute())).hexdigest()[:8]
+    return state_folder(environ) / f"{stack}-{worktree}"
+
+
+def log_folder(instance_folder: Path) -> Path:
+    return instance_folder / "logs"
+
+
+def service_log(logs: Path, service: str) -> Path:
+    """What a service printed, byte for byte."""
+    return logs / f"{service}.log"
+
+
+def event_log(logs: Path) -> Path:
+    """What the supervisor did: one JSON object a line. No service can be called that: its name has a dot."""
+    return logs / "portsup.events.jsonl"
+
+
+def data_folder(instance_folder: Path) -> Path:
+    return instance_folder / "data"

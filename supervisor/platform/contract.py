@@ -1,0 +1,120 @@
+"""What portsup asks of an operating system, on facts only: processes, and sockets that listen.
+
+Leaf. `supervisor.platform` is one implementation of `Platform`; nothing else in the project looks
+at `sys.platform`, reads /proc or speaks netlink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A process named so that a recycled pid is never taken for it.
+
+    `started` is in clock ticks since boot (`/proc/PID/stat`, field 22): psutil's create_time follows
+    the wall clock and changes when that is set.
+    """
+
+    pid: int
+    started: int
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One look at a live process or zombie."""
+
+    pid: int
+    ppid: int
+    pgid: int
+    sid: int
+    state: str
+    started: int
+
+    @property
+    def owner(self) -> Owner:
+        return Owner(self.pid, self.started)
+
+    @property
+    def zombie(self) -> bool:
+        """Dead, only its exit status is left: nobody to signal, no descriptor held."""
+        return self.state in ("Z", "X", "x")
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A TCP socket that listens, as the kernel's table shows it."""
+
+    address: str
+    port: int
+    inode: int
+    uid: int
+
+
+class Platform(Protocol):
+    """The contract. Functions that look return None or nothing for what is gone or may not be seen."""
+
+    TICKS_PER_SECOND: int
+
+    def process(self, pid: int) -> Process | None: ...
+
+    def owner(self, pid: int) -> Owner | None:
+        """The owner that `pid` names now; None once it is gone, also for a zombie."""
+        ...
+
+    def is_alive(self, owner: Owner) -> bool:
+        """Whether that very process lives (a zombie does not)."""
+        ...
+
+    def processes(self) -> Iterable[Process]:
+        """Every process on the machine that can be seen."""
+        ...
+
+    def children(self, pid: int) -> list[int]:
+        """Direct children, zombies included."""
+        ...
+
+    def environment_variable(self, pid: int, name: str) -> str | None:
+        """The value that `name` had when `pid` last called exec."""
+        ...
+
+    def command_line(self, pid: int) -> list[str]: ...
+
+    def uid(self, pid: int) -> int | None: ...
+
+    def open_files(self, pid: int) -> set[tuple[int, int]]:
+        """(device, inode) of every regular file that `pid` has open."""
+        ...
+
+    def open_sockets(self, pid: int) -> set[int]:
+        """Inodes of every socket that `pid` has open."""
+        ...
+
+    def listeners(self, ports: Collection[int] | None = None) -> list[Listener]:
+        """TCP listeners on any address of this network namespace, all or those on `ports`."""
+        ...
+
+    def become_subreaper(self) -> None:
+        """Orphans below this process become its children instead of init's."""
+        ...
+
+    def die_with_parent(self, signum: int) -> None:
+        """Ask the kernel to send `signum` to this process when its parent dies."""
+        ...
+
+    def send_signal(self, owner: Owner, signum: int) -> bool:
+        """Signal that very process; False if it is gone or can't be signalled."""
+        ...
+
+    def open_exit_fd(self, pid: int) -> int:
+        """A descriptor (close-on-exec) that becomes readable when child `pid` exits."""
+        ...
+
+    def boot_id(self) -> str: ...
+
+    def pid_namespace(self) -> str: ...
+
+    def net_namespace(self) -> str: ...

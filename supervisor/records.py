@@ -1,0 +1,126 @@
+"""What stands in the lock folder, for everyone who only looks.
+
+A lock file holds a record of who claimed what. Readers never take the lock: they read the file and
+tolerate one that is torn, foreign or gone. Taking and giving back is `ports/lock.py`. Leaf.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from supervisor.platform.contract import Owner
+
+SCHEMA = 1
+MAX_BYTES = 65536
+"""A record is well below 4 KiB; whatever is longer than this is not ours and isn't read to its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds a lock: the part that port and instance records share."""
+
+    stack: str
+    config: str
+    """Absolute path of services.toml; its folder is the worktree."""
+    instance: int
+    instance_id: str
+    supervisor: Owner
+    uid: int
+    boot_id: str
+    pidns: str
+    netns: str
+    acquired_at: float
+    """Unix time in seconds, for people; nothing is decided by it."""
+
+    @property
+    def worktree(self) -> str:
+        return os.path.dirname(self.config)  # noqa: PTH120 - a record's text, not a path to be opened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortRecord(Holder):
+    """The record of one claimed port."""
+
+    port: int
+    pool: str
+    service: str
+    child: Owner | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceRecord(Holder):
+    """The record of one instance number; these files are the registry of running instances."""
+
+    base_port: int
+    socket: str
+    logs: str
+
+
+Record = PortRecord | InstanceRecord
+
+
+def port_file(folder: Path, port: int) -> Path:
+    return folder / f"port-{port}.lock.json"
+
+
+def instance_file(folder: Path, base_port: int) -> Path:
+    return folder / f"instance-{base_port}.lock.json"
+
+
+def encode(record: Record) -> bytes:
+    kind = "port" if isinstance(record, PortRecord) else "instance"
+    return json.dumps({"schema": SCHEMA, "kind": kind, **asdict(record)}).encode() + b"\n"
+
+
+def decode(data: bytes) -> Record | None:
+    """The record in `data`, or None if that is torn, foreign or of another schema."""
+    try:
+        fields = json.loads(data)
+        if not isinstance(fields, dict) or fields.pop("schema") != SCHEMA:
+            return None
+        kind = fields.pop("kind")
+        fields["supervisor"] = _owner(fields["supervisor"])
+        if kind == "port":
+            fields["child"] = None if fields["child"] is None else _owner(fields["child"])
+            return PortRecord(**fields)
+        return InstanceRecord(**fields) if kind == "instance" else None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def _owner(fields: dict[str, Any]) -> Owner:
+    return Owner(int(fields["pid"]), int(fields["started"]))
+
+
+def read(path: Path) -> Record | None:
+    """The record at `path`, or None if there is no readable file with one."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        return decode(os.read(descriptor, MAX_BYTES))
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def port_records(folder: Path) -> Iterator[PortRecord]:
+    for path in sorted(folder.glob("port-*.lock.json")):
+        record = read(path)
+        if isinstance(record, PortRecord):
+            yield record
+
+
+def instance_records(folder: Path) -> Iterator[InstanceRecord]:
+    """The registry: every instance on the machine that has a record, dead supervisors' too."""
+    for path in sorted(folder.glob("instance-*.lock.json")):
+        record = read(path)
+        if isinstance(record, InstanceRecord):
+            yield record
