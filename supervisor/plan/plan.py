@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from supervisor.config.model import Config, Ready, Service
-from supervisor.plan.pool import PoolPlan
+from supervisor.config import variables
+from supervisor.config.interpolate import (
+    ENV,
+    fill_ready,
+    interpolate,
+    names_of_pool,
+    references,
+    templates,
+)
+from supervisor.config.model import MAIN_POOL, Config, Ready, Service
+from supervisor.config.problems import suggestion
+from supervisor.errors import ConfigError, UsageError
+from supervisor.plan.environment import inherited
+from supervisor.plan.instance import base_port
+from supervisor.plan.pool import PoolPlan, pool_plan
 
 HOST = "127.0.0.1"
 
@@ -48,12 +61,51 @@ class Launch:
 
 def make_plan(config: Config, instance: int) -> Plan:
     """Raises UsageError for an impossible number."""
-    raise NotImplementedError
+    base = base_port(config.base_port, config.stride, instance)
+    return Plan(
+        config=config.path,
+        stack=config.stack,
+        instance=instance,
+        base_port=base,
+        env=config.env,
+        units=tuple(_unit(service, base) for service in _in_order(config.services)),
+    )
+
+
+def _unit(service: Service, base: int) -> UnitPlan:
+    return UnitPlan(service, tuple(pool_plan(pool, base) for pool in service.pools))
+
+
+def _in_order(services: Sequence[Service]) -> Iterator[Service]:
+    """Dependencies first; of those that could come next, the first in the file."""
+    import heapq
+    from graphlib import TopologicalSorter
+
+    places = {service.name: place for place, service in enumerate(services)}
+    sorter = TopologicalSorter({service.name: service.depends_on for service in services})
+    sorter.prepare()
+    ready: list[int] = []
+    while sorter.is_active():
+        for name in sorter.get_ready():
+            heapq.heappush(ready, places[name])
+        service = services[heapq.heappop(ready)]
+        yield service
+        sorter.done(service.name)
 
 
 def with_dependencies(plan: Plan, names: Iterable[str]) -> frozenset[str]:
     """`names` and all that they depend on. Raises UsageError for a name that isn't in the stack."""
-    raise NotImplementedError
+    needs = {unit.name: unit.service.depends_on for unit in plan.units}
+    result: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in needs:
+            raise UsageError(f'there is no service "{name}" in {plan.stack}', hint=suggestion(name, needs))
+        if name not in result:
+            result.add(name)
+            waiting.extend(needs[name])
+    return frozenset(result)
 
 
 def url(port: int) -> str:
@@ -61,8 +113,22 @@ def url(port: int) -> str:
 
 
 def instance_variables(plan: Plan, claimed: Claimed, *, instance_id: str, data_dir: Path) -> dict[str, str]:
-    """What `portsup env` prints: HOST, PORTSUP_INSTANCE, …, and PORTSUP_<SERVICE>_PORT and _URL of every service."""
-    raise NotImplementedError
+    """What `portsup env` prints: HOST, PORTSUP_INSTANCE, …, and PORTSUP_<SERVICE>_PORT and _URL of every
+    service that has claimed its main port."""
+    result = {
+        variables.HOST: HOST,
+        variables.INSTANCE: str(plan.instance),
+        variables.INSTANCE_ID: instance_id,
+        variables.STACK: plan.stack,
+        variables.BASE_PORT: str(plan.base_port),
+        variables.DATA_DIR: str(data_dir),
+    }
+    for unit in plan.units:
+        port = claimed.get(unit.name, {}).get(MAIN_POOL)
+        if port is not None:
+            result[variables.port_of(unit.name)] = str(port)
+            result[variables.url_of(unit.name)] = url(port)
+    return result
 
 
 def launch(
@@ -77,11 +143,69 @@ def launch(
     """Fill in one unit's command, folder, environment and ready check.
 
     `environ` is what the supervisor was started with; env files come over it, then portsup's own
-    variables, then the service's `env`. Raises ConfigError if `${env:NAME}` is not set.
+    variables, then the service's `env`. Raises ConfigError if `${env:NAME}` is not set, or names a
+    port that isn't claimed.
     """
-    raise NotImplementedError
+    service = unit.service
+    outer = inherited(environ) | dict(plan.env)
+    known = _values(plan, unit, claimed, data_dir)
+    look_up = _look_up(unit.name, known, outer)
+    own = instance_variables(plan, claimed, instance_id=instance_id, data_dir=data_dir)
+    own[variables.SERVICE] = unit.name
+    own |= {pool.env: str(claimed[unit.name][pool.name]) for pool in unit.pools}
+    set_by_service = {name: interpolate(text, look_up) for name, text in service.env.items()}
+    return Launch(
+        argv=tuple(interpolate(word, look_up) for word in service.command),
+        cwd=service.cwd,
+        env=outer | own | set_by_service,
+        ready=fill_ready(service.ready, look_up),
+    )
+
+
+def _values(plan: Plan, unit: UnitPlan, claimed: Claimed, data_dir: Path) -> dict[str, str]:
+    """What every `${name}` but `${env:…}` stands for in this unit."""
+    result = {
+        "instance": str(plan.instance),
+        "base_port": str(plan.base_port),
+        "stack": plan.stack,
+        "data_dir": str(data_dir),
+    }
+    for service, ports in claimed.items():
+        for pool, port in ports.items():
+            result |= zip(names_of_pool(service, pool), (str(port), url(port)), strict=True)
+    own = claimed.get(unit.name, {}).get(MAIN_POOL)
+    if own is not None:
+        result |= zip(names_of_pool(), (str(own), url(own)), strict=True)
+    return result
+
+
+def _look_up(service: str, known: Mapping[str, str], outer: Mapping[str, str]) -> Callable[[str], str]:
+    def look_up(name: str) -> str:
+        if name.startswith(ENV):
+            return _variable(service, name.removeprefix(ENV), outer)
+        if name not in known:
+            raise ConfigError(
+                f"cannot start {service}: ${{{name}}} has no port now", hint="start that service first"
+            )
+        return known[name]
+
+    return look_up
+
+
+def _variable(service: str, name: str, outer: Mapping[str, str]) -> str:
+    if name not in outer:
+        raise ConfigError(
+            f"cannot start {service}: the environment variable {name} is not set",
+            hint=f"set it, or put {name}=… into a file that stack.env_files names",
+        )
+    return outer[name]
 
 
 def dependents_on_ports(plan: Plan, name: str) -> frozenset[str]:
     """The services whose own command, env or ready names a port or url of `name`."""
-    raise NotImplementedError
+    return frozenset(unit.name for unit in plan.units if unit.name != name and _names(unit.service, name))
+
+
+def _names(service: Service, other: str) -> bool:
+    used = (reference for _, text in templates(service) for reference in references(text))
+    return any(reference.startswith(f"{other}.") for reference in used)

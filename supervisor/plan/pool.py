@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from supervisor.config.model import Pool
+from supervisor.config.model import Pool, SharedPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,4 +18,7 @@ class PoolPlan:
 
 
 def pool_plan(pool: Pool, base_port: int) -> PoolPlan:
-    raise NotImplementedError
+    if isinstance(pool, SharedPool):
+        return PoolPlan(pool.name, pool.env, pool.ports, shared=True)
+    first = base_port + pool.offset
+    return PoolPlan(pool.name, pool.env, tuple(range(first, first + pool.size)), shared=False)

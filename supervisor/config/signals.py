@@ -1,0 +1,18 @@
+"""How services.toml names a signal."""
+
+from __future__ import annotations
+
+import signal
+
+FORM = 'write a name such as "TERM" or "SIGTERM", or a number'
+
+
+def number(value: object) -> int:
+    """The signal's number. Raises ValueError if this system has no such signal."""
+    if isinstance(value, str):
+        name = value if value.startswith("SIG") else f"SIG{value}"
+        if name in signal.Signals.__members__:
+            return int(signal.Signals[name])
+    elif isinstance(value, int) and not isinstance(value, bool) and value in signal.valid_signals():
+        return int(value)
+    raise ValueError("is not a signal of this system")

@@ -1,0 +1,37 @@
+"""The environment variables that portsup itself gives to a child."""
+
+from __future__ import annotations
+
+HOST = "HOST"
+INSTANCE = "PORTSUP_INSTANCE"
+INSTANCE_ID = "PORTSUP_INSTANCE_ID"
+STACK = "PORTSUP_STACK"
+SERVICE = "PORTSUP_SERVICE"
+BASE_PORT = "PORTSUP_BASE_PORT"
+DATA_DIR = "PORTSUP_DATA_DIR"
+
+OWN = frozenset({HOST, INSTANCE, INSTANCE_ID, STACK, SERVICE, BASE_PORT, DATA_DIR})
+
+
+def is_own(name: str) -> bool:
+    return name == HOST or name.startswith("PORTSUP_")
+
+
+def stem(name: str) -> str:
+    """A service's or pool's name as a part of a variable's: upper case, `-` as `_`."""
+    return name.upper().replace("-", "_")
+
+
+def port_of(service: str) -> str:
+    return f"PORTSUP_{stem(service)}_PORT"
+
+
+def url_of(service: str) -> str:
+    return f"PORTSUP_{stem(service)}_URL"
+
+
+def wrong_name(name: str) -> str | None:
+    """Why the kernel or a shell couldn't take `name` as a variable's name, or None if it can."""
+    if not name:
+        return "is empty"
+    return "contains = or NUL" if "=" in name or "\0" in name else None

@@ -1,0 +1,79 @@
+"""Durations, signals and spans of ports."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from supervisor.config import durations, signals
+from supervisor.config.spans import spans
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("500ms", 0.5),
+        ("10s", 10),
+        ("2m", 120),
+        ("1h", 3600),
+        ("1.5s", 1.5),
+        ("2 s", 2),
+        (3, 3),
+        (0.25, 0.25),
+        (0, 0),
+    ],
+)
+def test_a_duration_is_seconds(value: object, seconds: float) -> None:
+    """Each unit, and plain numbers."""
+    assert durations.seconds(value) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "10",
+        "s",
+        "-1s",
+        "1d",
+        "1m30s",
+        "1e3s",
+        "٣s",
+        True,
+        -1,
+        -0.1,
+        float("inf"),
+        float("nan"),
+        None,
+        [1],
+        10**400,
+        "9" * 400 + "s",
+    ],
+)
+def test_what_is_no_duration_is_refused(value: object) -> None:
+    """No unit, a negative one, an endless one, a boolean."""
+    with pytest.raises(ValueError, match="is "):
+        durations.seconds(value)
+
+
+@pytest.mark.parametrize("value", ["TERM", "SIGTERM", int(signal.SIGTERM)])
+def test_a_signal_by_name_or_number(value: object) -> None:
+    """All three ways to say SIGTERM."""
+    assert signals.number(value) == signal.SIGTERM
+
+
+@pytest.mark.parametrize("value", ["", "SIG", "term", "SIG_DFL", "15", 0, -1, 999, True, 1.5, None, []])
+def test_what_is_no_signal_is_refused(value: object) -> None:
+    """Names that aren't signals, numbers out of range, other types."""
+    with pytest.raises(ValueError, match="not a signal"):
+        signals.number(value)
+
+
+@pytest.mark.parametrize(
+    ("ports", "text"),
+    [([], ""), ([7], "7"), ([9002, 9000, 9001, 9001], "9000-9002"), ([1, 2, 4, 6, 7], "1-2, 4, 6-7")],
+)
+def test_neighbours_are_joined(ports: list[int], text: str) -> None:
+    """Sorted, without repeats."""
+    assert spans(ports) == text
