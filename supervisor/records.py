@@ -19,6 +19,9 @@ SCHEMA = 1
 MAX_BYTES = 65536
 """A record is well below 4 KiB; whatever is longer than this is not ours and isn't read to its end."""
 
+PID_MAX = 2**31 - 1
+"""What pid_t can carry."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
@@ -87,14 +90,34 @@ def decode(data: bytes) -> Record | None:
         fields["supervisor"] = _owner(fields["supervisor"])
         if kind == "port":
             fields["child"] = None if fields["child"] is None else _owner(fields["child"])
-            return PortRecord(**fields)
-        return InstanceRecord(**fields) if kind == "instance" else None
+            return PortRecord(**_typed(fields))
+        return InstanceRecord(**_typed(fields)) if kind == "instance" else None
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
 
 
 def _owner(fields: dict[str, Any]) -> Owner:
-    return Owner(int(fields["pid"]), int(fields["started"]))
+    """Raises ValueError for what can't be a pid: it will be handed to the kernel."""
+    owner = Owner(int(fields["pid"]), int(fields["started"]))
+    if not 0 < owner.pid <= PID_MAX:
+        raise ValueError(f"no process has the pid {owner.pid}")
+    return owner
+
+
+_NUMBERS = frozenset({"instance", "uid", "port", "base_port"})
+
+
+def _typed(fields: dict[str, Any]) -> dict[str, Any]:
+    """`fields`, if each has its type: anybody may write into the lock folder. Raises TypeError."""
+    for name, value in fields.items():
+        wanted: Any = int if name in _NUMBERS else str
+        if name in ("supervisor", "child"):
+            wanted = Owner | None
+        elif name == "acquired_at":
+            wanted = int | float
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            raise TypeError(f"{name} is a {type(value).__name__}")
+    return fields
 
 
 def read(path: Path) -> Record | None:

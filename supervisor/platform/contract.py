@@ -89,6 +89,13 @@ class Platform(Protocol):
         """(device, inode) of every regular file that `pid` has open."""
         ...
 
+    def locked_files(self, pid: int) -> dict[tuple[int, int], int]:
+        """(device, inode) of every file on which `pid` holds a flock, by its own or an inherited
+        descriptor, with the pid of the process that took the lock; 0 if that one is dead and can't be
+        told. Whoever merely has the file open, to read it, is not among them.
+        """
+        ...
+
     def open_sockets(self, pid: int) -> set[int]:
         """Inodes of every socket that `pid` has open."""
         ...

@@ -1,0 +1,157 @@
+"""macOS and other Unixes, as far as psutil sees them.
+
+Written by the contract without such a machine at hand. Nothing here adopts orphans: the tree of a
+unit is what psutil can still see below its child.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Collection, Iterator
+from typing import Any
+from zlib import crc32
+
+from supervisor.platform.contract import Listener, Owner, Process
+
+
+class Posix:
+    """The contract by psutil; times are ticks of 10 ms since the epoch, since psutil gives no other."""
+
+    TICKS_PER_SECOND = 100
+
+    def process(self, pid: int) -> Process | None:
+        import psutil
+
+        try:
+            found = psutil.Process(pid)
+            with found.oneshot():
+                state = "Z" if found.status() == psutil.STATUS_ZOMBIE else "S"
+                ppid, started = found.ppid(), round(found.create_time() * self.TICKS_PER_SECOND)
+            return Process(pid, ppid, os.getpgid(pid), os.getsid(pid), state, started)
+        except (psutil.Error, OSError):
+            return None
+
+    def owner(self, pid: int) -> Owner | None:
+        found = self.process(pid)
+        return None if found is None or found.zombie else found.owner
+
+    def is_alive(self, owner: Owner) -> bool:
+        return self.owner(owner.pid) == owner
+
+    def processes(self) -> Iterator[Process]:
+        import psutil
+
+        for pid in psutil.pids():
+            if found := self.process(pid):
+                yield found
+
+    def children(self, pid: int) -> list[int]:
+        return [process.pid for process in self.processes() if process.ppid == pid]
+
+    def environment_variable(self, pid: int, name: str) -> str | None:
+        value: str | None = _ask(pid, "environ", {}).get(name)
+        return value
+
+    def command_line(self, pid: int) -> list[str]:
+        words: list[str] = _ask(pid, "cmdline", [])
+        return words
+
+    def uid(self, pid: int) -> int | None:
+        uids = _ask(pid, "uids", None)
+        return None if uids is None else int(uids.effective)
+
+    def open_files(self, pid: int) -> set[tuple[int, int]]:
+        found = set()
+        for file in _ask(pid, "open_files", []):
+            try:
+                status = os.stat(file.path)  # noqa: PTH116
+            except OSError:
+                continue
+            found.add((status.st_dev, status.st_ino))
+        return found
+
+    def locked_files(self, pid: int) -> dict[tuple[int, int], int]:  # noqa: ARG002
+        """psutil can't tell."""
+        return {}
+
+    def open_sockets(self, pid: int) -> set[int]:
+        """There are no socket inodes here: an address and port stand in for one, as in `listeners`."""
+        return {_stand_in(*connection.laddr) for connection in _listening(pid)}
+
+    def listeners(self, ports: Collection[int] | None = None) -> list[Listener]:
+        """Only of processes whose sockets this user may see."""
+        found = {}
+        for process in self.processes():
+            for connection in _listening(process.pid):
+                address, port = connection.laddr
+                if ports is None or port in ports:
+                    inode = _stand_in(address, port)
+                    found[inode] = Listener(address, port, inode, self.uid(process.pid) or 0)
+        return list(found.values())
+
+    def become_subreaper(self) -> None:
+        """No such thing outside Linux."""
+
+    def die_with_parent(self, signum: int) -> None:
+        """No such thing outside Linux: the guard's pipe is what tells."""
+
+    def send_signal(self, owner: Owner, signum: int) -> bool:
+        """Check, then kill: without pidfds a small window stays in which the pid could be recycled."""
+        if not self.is_alive(owner):
+            return False
+        try:
+            os.kill(owner.pid, signum)
+        except OSError:
+            return False
+        return True
+
+    def open_exit_fd(self, pid: int) -> int:
+        """A kqueue that waits for the exit: it polls as readable then. Raises OSError without kqueue."""
+        kqueue: Any = getattr(select, "kqueue", None)
+        if kqueue is None:
+            raise OSError("this system has neither pidfds nor kqueue")
+        constants: Any = select
+        queue = kqueue()
+        event = constants.kevent(
+            pid,
+            filter=constants.KQ_FILTER_PROC,
+            flags=constants.KQ_EV_ADD,
+            fflags=constants.KQ_NOTE_EXIT,
+        )
+        try:
+            queue.control([event], 0)
+            return os.dup(queue.fileno())
+        finally:
+            queue.close()
+
+    def boot_id(self) -> str:
+        import psutil
+
+        return f"boot-{round(psutil.boot_time())}"
+
+    def pid_namespace(self) -> str:
+        return "pid"
+
+    def net_namespace(self) -> str:
+        return "net"
+
+
+def _ask(pid: int, method: str, default: Any) -> Any:
+    import psutil
+
+    try:
+        return getattr(psutil.Process(pid), method)()
+    except (psutil.Error, OSError):
+        return default
+
+
+def _listening(pid: int) -> list[Any]:
+    import psutil
+
+    found = _ask(pid, "net_connections", [])
+    return [connection for connection in found if connection.status == psutil.CONN_LISTEN]
+
+
+def _stand_in(address: str, port: int) -> int:
+    return crc32(f"{address} {port}".encode())
