@@ -1,15 +1,34 @@
-"""Plan → reservations: for the whole instance, all or none."""
+"""Plan → reservations: for the whole instance, all or none.
+
+A pass takes a lock and probes the port, for each pool in turn, without ever waiting for one. A pass
+that fails gives everything back before it looks again, so that racing instances neither wait for
+each other in a circle nor refuse each other for a claim that comes to nothing. Records are written
+only when all locks are held: until then a holder reads as not committed.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from supervisor.clock import Clock
+from supervisor.errors import InstanceTaken, NoFreePort
 from supervisor.plan.plan import Plan
 from supervisor.plan.pool import PoolPlan
 from supervisor.platform.contract import Owner
-from supervisor.ports.lock import HeldLock, LockFolder
-from supervisor.records import InstanceRecord, PortRecord
+from supervisor.ports import owner, wording
+from supervisor.ports.lock import Busy, HeldLock, LockFolder, take
+from supervisor.ports.probe import is_free
+from supervisor.records import InstanceRecord, PortRecord, instance_file, port_file
+
+LOOKS = 42
+"""Looks, about 6 ms apart, before a pool counts as full although its holders seem to be on the move:
+250 ms. Counted instead of timed, so that a machine too busy to look often doesn't cut them short."""
+
+PAUSE = (0.003, 0.009)
+"""Seconds between two looks, at random: those who met once shall not meet again."""
 
 
 @dataclass(slots=True)
@@ -24,8 +43,10 @@ class Reservation:
     claim_seconds: float
 
     def name_child(self, child: Owner) -> None:
-        """Write who runs on the port now into the record."""
-        raise NotImplementedError
+        """Write who runs on the port now into the record. Raises PortsupError."""
+        record = replace(self.record, child=child)
+        self.lock.write(record)
+        self.record = record
 
 
 @dataclass(slots=True)
@@ -36,14 +57,65 @@ class InstanceClaim:
     record: InstanceRecord
 
 
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A pool that one service asks a port of, and in which order."""
+
+    service: str
+    pool: PoolPlan
+    ports: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """A pass found no free port for `want`. `identities` says who was met on each."""
+
+    want: Want
+    identities: tuple[tuple[object, ...], ...]
+    committed: bool
+
+    def confirms(self, earlier: Full | None) -> bool:
+        """Two looks in a row met the same holders, and none of them about to go: between the two
+        there was a moment when all ports were taken at once."""
+        return (
+            earlier is not None
+            and self.committed
+            and earlier.committed
+            and (self.want, self.identities) == (earlier.want, earlier.identities)
+        )
+
+
+Claims = dict[Want, Reservation]
+
+
 def claim_instance(folder: LockFolder, record: InstanceRecord) -> InstanceClaim:
     """Raises InstanceTaken with stack, worktree and pid of the holder."""
-    raise NotImplementedError
+    path = instance_file(folder.path, record.base_port)
+    looks = 0
+    while True:
+        found = take(path)
+        if isinstance(found, HeldLock):
+            return _commit_instance(found, record)
+        looks += 1
+        if looks == LOOKS or found.committed:
+            raise _instance_taken(record, found)
+        _pause()
+
+
+def _commit_instance(lock: HeldLock, record: InstanceRecord) -> InstanceClaim:
+    try:
+        lock.write(record)
+    except BaseException:
+        lock.give_back()
+        raise
+    return InstanceClaim(lock, record)
 
 
 def reserve(plan: Plan, instance: InstanceRecord, folder: LockFolder, clock: Clock) -> list[Reservation]:
     """Claim one port for every pool of the plan. Raises NoFreePort; then nothing is left locked."""
-    raise NotImplementedError
+    wants = [Want(unit.name, pool, pool.ports) for unit in plan.units for pool in unit.pools]
+    claims = _claim(wants, instance, folder, clock)
+    return [claims[want] for want in wants]
 
 
 def reserve_again(
@@ -57,4 +129,153 @@ def reserve_again(
     avoid: int | None = None,
 ) -> Reservation:
     """Claim a port for one pool: `prefer` first, never `avoid`. Raises NoFreePort."""
-    raise NotImplementedError
+    ports = tuple(sorted((port for port in pool.ports if port != avoid), key=lambda port: port != prefer))
+    want = Want(service, pool, ports)
+    return _claim([want], instance, folder, clock)[want]
+
+
+def _claim(wants: Sequence[Want], instance: InstanceRecord, folder: LockFolder, clock: Clock) -> Claims:
+    earlier: Full | None = None
+    looks = 0
+    while True:
+        outcome = _all_or_none(wants, instance, folder, clock)
+        if not isinstance(outcome, Full):
+            return outcome
+        looks += 1
+        if looks == LOOKS or outcome.confirms(earlier):
+            raise _no_free_port(outcome, folder)
+        earlier = outcome
+        # Whoever failed is asked first: if it fails again, nobody else's port was taken for a moment.
+        wants = sorted(wants, key=outcome.want.__ne__)
+        _pause()
+
+
+def _all_or_none(
+    wants: Sequence[Want], instance: InstanceRecord, folder: LockFolder, clock: Clock
+) -> Claims | Full:
+    claims: Claims = {}
+    complete = False
+    try:
+        full = _pass(wants, claims, instance, folder, clock)
+        complete = full is None
+        return full or claims
+    finally:
+        if not complete:
+            for reservation in reversed(claims.values()):
+                reservation.lock.give_back()
+
+
+def _pass(
+    wants: Sequence[Want], claims: Claims, instance: InstanceRecord, folder: LockFolder, clock: Clock
+) -> Full | None:
+    """Lock a port for each of `wants`, then commit all of them. What is in `claims` is held."""
+    for want in wants:
+        found = _lock_one(want, instance, folder, clock)
+        if isinstance(found, Full):
+            return found
+        claims[want] = found
+    for reservation in claims.values():
+        started = clock.now()
+        reservation.lock.write(reservation.record)
+        reservation.claim_seconds += clock.now() - started
+    return None
+
+
+def _lock_one(want: Want, instance: InstanceRecord, folder: LockFolder, clock: Clock) -> Reservation | Full:
+    """The first of its ports whose lock is to be had and on which nobody listens."""
+    started = clock.now()
+    met: list[tuple[object, ...]] = []
+    committed = True
+    for port in want.ports:
+        found = take(port_file(folder.path, port))
+        if isinstance(found, Busy):
+            met.append((port, *found.identity))
+            committed = committed and found.committed
+        elif _probed(found, port):
+            record = _record(want, port, instance)
+            return Reservation(want.service, want.pool, port, found, record, clock.now() - started)
+        else:
+            met.append((port, "foreign"))
+    return Full(want, tuple(met), committed)
+
+
+def _probed(lock: HeldLock, port: int) -> bool:
+    """Whether the port is free; if it isn't, or can't be told, the lock is given back at once."""
+    free = False
+    try:
+        free = is_free(port)
+        return free
+    finally:
+        if not free:
+            lock.give_back()
+
+
+def _record(want: Want, port: int, instance: InstanceRecord) -> PortRecord:
+    return PortRecord(
+        stack=instance.stack,
+        config=instance.config,
+        instance=instance.instance,
+        instance_id=instance.instance_id,
+        supervisor=instance.supervisor,
+        uid=instance.uid,
+        boot_id=instance.boot_id,
+        pidns=instance.pidns,
+        netns=instance.netns,
+        acquired_at=time.time(),
+        port=port,
+        pool=want.pool.name,
+        service=want.service,
+        child=None,
+    )
+
+
+def _pause() -> None:
+    time.sleep(random.uniform(*PAUSE))
+
+
+def _no_free_port(full: Full, folder: LockFolder) -> NoFreePort:
+    want = full.want
+    reports = [owner.inspect(folder.path, port) for port in want.ports]
+    where = wording.ranges(want.ports) or "its pool without the port that it lost"
+    return NoFreePort(
+        f"no free port for {want.service} in {where}",
+        details=[_line(report) for report in reports],
+        hint=_most_useful(reports),
+    )
+
+
+def _line(report: owner.PortReport) -> str:
+    if report.holding is owner.Holding.FREE:
+        return f"{report.port}  in use by a socket that doesn't listen, or given back just now"
+    return report.line()
+
+
+def _most_useful(reports: Sequence[owner.PortReport]) -> str | None:
+    order = (
+        owner.Holding.LEFTOVER,
+        owner.Holding.STALE,
+        owner.Holding.HELD,
+        owner.Holding.FOREIGN,
+        owner.Holding.UNUSABLE,
+        owner.Holding.CLAIMING,
+    )
+    known = [report for report in reports if report.holding in order]
+    best = min(known, key=lambda report: order.index(report.holding), default=None)
+    return best.hint() if best else None
+
+
+def _instance_taken(ours: InstanceRecord, busy: Busy) -> InstanceTaken:
+    theirs = busy.record
+    message = f"instance {ours.instance} is taken"
+    if theirs is None:
+        details = [f"{busy.path} is locked and tells of nobody"]
+    else:
+        details = [owner.holder(theirs)]
+        if theirs.stack != ours.stack:
+            message += f": its base port {ours.base_port} belongs to another project"
+    if busy.reason == "survivors":
+        details.append("its supervisor is dead, but processes that it started live")
+        return InstanceTaken(message, details=details, hint="run `portsup prune`")
+    if busy.reason == "other-user":
+        details.append(f"nobody lives there, but the lock file is another user's: {busy.path}")
+    return InstanceTaken(message, details=details, hint="use -i auto, another number, or another base_port")

@@ -1,0 +1,94 @@
+"""Whether anybody still stands behind a record: its supervisor, or what its supervisor started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
+from pathlib import Path
+
+from supervisor import records
+from supervisor.platform import os_facts
+from supervisor.platform.contract import Owner, Process
+from supervisor.records import PortRecord, Record
+
+MARKER = "PORTSUP_UNIT"
+"""The variable that each child is started with: its instance's id, a slash, its service."""
+
+
+class Liveness(Enum):
+    ALIVE = "alive"
+    DEAD = "dead"
+    REBOOTED = "rebooted"
+    """The machine was started anew since: nobody of then can live."""
+    ELSEWHERE = "elsewhere"
+    """In another pid namespace, where it can't be seen; that is no sign of death."""
+
+
+def liveness(record: Record) -> Liveness:
+    """How the supervisor that wrote `record` is."""
+    if record.boot_id != os_facts.boot_id():
+        return Liveness.REBOOTED
+    if record.pidns != os_facts.pid_namespace():
+        return Liveness.ELSEWHERE
+    return Liveness.ALIVE if os_facts.is_alive(record.supervisor) else Liveness.DEAD
+
+
+def leaders(record: Record, folder: Path) -> tuple[Owner, ...]:
+    """The children that a record names; for an instance's, those of all its ports in `folder`."""
+    ports = (
+        [record]
+        if isinstance(record, PortRecord)
+        else [found for found in records.port_records(folder) if found.instance_id == record.instance_id]
+    )
+    return tuple(found.child for found in ports if found.child)
+
+
+def survivors(instance_id: str, leaders: tuple[Owner, ...] = ()) -> tuple[Owner, ...]:
+    """Live processes of a dead supervisor's instance, told by their marker PORTSUP_UNIT or by being
+    in the session of one of `leaders`."""
+    live = [process for process in os_facts.processes() if not process.zombie]
+    told = {process.owner for leader in leaders for process in in_session(leader, live)}
+    for process in live:
+        if process.owner not in told and service_of(marker(process.pid), instance_id) is not None:
+            told.add(process.owner)
+    return tuple(sorted(told, key=lambda owner: (owner.started, owner.pid)))
+
+
+def in_session(leader: Owner, processes: Iterable[Process]) -> Iterator[Process]:
+    """Those of `processes` that are in the session that `leader` began.
+
+    The kernel gives nobody the pid of a session that still has members. If the leader's pid means
+    another process now, its session is gone and the one of this number is somebody else's.
+    """
+    now = os_facts.process(leader.pid)
+    if now is not None and now.started != leader.started:
+        return
+    for process in processes:
+        if process.sid == leader.pid and process.started >= leader.started:
+            yield process
+
+
+def marker(pid: int) -> str | None:
+    return os_facts.environment_variable(pid, MARKER)
+
+
+def service_of(marker: str | None, instance_id: str) -> str | None:
+    """The service that a marker names, if it is one of that instance."""
+    prefix = f"{instance_id}/"
+    return marker.removeprefix(prefix) if marker and marker.startswith(prefix) else None
+
+
+def heirs(files: Mapping[tuple[int, int], Owner]) -> dict[Owner, set[tuple[int, int]]]:
+    """The live processes that inherited a dead supervisor's lock, and of which `files`.
+
+    `files` gives for (device, inode) who took the lock. Who took it over since, and hasn't replaced the
+    dead one's record yet, is a claimer and no heir.
+    """
+    if not files:
+        return {}
+    found: dict[Owner, set[tuple[int, int]]] = {}
+    for process in os_facts.processes():
+        for file, taker in os_facts.locked_files(process.pid).items():
+            if file in files and taker in (0, files[file].pid) and process.pid != taker:
+                found.setdefault(process.owner, set()).add(file)
+    return found

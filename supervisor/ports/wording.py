@@ -1,0 +1,39 @@
+"""Facts as people read them: ages, ranges of ports, command lines. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+COMMAND_LENGTH = 60
+"""Characters of a command line that an error shows."""
+
+
+def printable(text: str) -> str:
+    """Other people's text on our terminal: control characters become question marks."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def command(words: Sequence[str]) -> str:
+    """A command line, shortened."""
+    text = printable(" ".join(words))
+    return text if len(text) <= COMMAND_LENGTH else text[: COMMAND_LENGTH - 1] + "…"
+
+
+def age(seconds: float) -> str:
+    """ "8 s", "3 min", "5 h", "2 d"; a clock that was set back reads as 0 s."""
+    whole = max(0, int(seconds))
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if whole >= size:
+            return f"{whole // size} {unit}"
+    return f"{whole} s"
+
+
+def ranges(ports: Sequence[int]) -> str:
+    """ "9000-9002, 9010": neighbours in order become one range."""
+    runs: list[list[int]] = []
+    for port in sorted(ports):
+        if runs and port == runs[-1][-1] + 1:
+            runs[-1].append(port)
+        else:
+            runs.append([port])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

@@ -1,0 +1,69 @@
+"""Records as bytes: what goes in comes out, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from claims import instance_record, port_record
+from hypothesis import given
+from hypothesis import strategies as st
+
+from supervisor.platform.contract import Owner
+from supervisor.records import Record, decode, encode
+
+
+@pytest.mark.parametrize(
+    "record",
+    [instance_record(), port_record(6000), port_record(6000, child=Owner(7, 8))],
+    ids=["instance", "port", "port with child"],
+)
+def test_there_and_back(record: Record) -> None:
+    """A record survives being written and read."""
+    assert decode(encode(record)) == record
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_no_record(data: bytes) -> None:
+    """Whatever stands in a file, reading it raises nothing."""
+    assert decode(data) is None
+
+
+@pytest.mark.parametrize("length", [1, 20, 100, -2])
+def test_a_torn_record_is_none(length: int) -> None:
+    """A beginning alone says nothing."""
+    assert decode(encode(port_record(6000))[:length]) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("schema", 2),
+        ("kind", "other"),
+        ("port", "6000"),
+        ("instance", True),
+        ("stack", 7),
+        ("instance_id", None),
+        ("acquired_at", "now"),
+        ("supervisor", None),
+        ("supervisor", {"pid": 0, "started": 1}),
+        ("supervisor", {"pid": 2**31, "started": 1}),
+        ("supervisor", {"pid": "x", "started": 1}),
+        ("child", {"pid": 1}),
+        ("child", 5),
+        ("extra", 1),
+    ],
+)
+def test_a_wrong_field_spoils_it(field: str, value: Any) -> None:
+    """Anybody may write into the lock folder: a record of wrong types is none."""
+    fields = json.loads(encode(port_record(6000)))
+    assert decode(json.dumps({**fields, field: value}).encode()) is None
+
+
+@pytest.mark.parametrize("field", ["schema", "kind", "supervisor", "child", "port", "boot_id"])
+def test_a_missing_field_spoils_it(field: str) -> None:
+    """Each field is needed."""
+    fields = json.loads(encode(port_record(6000)))
+    del fields[field]
+    assert decode(json.dumps(fields).encode()) is None

@@ -1,0 +1,66 @@
+"""The kernel's table of listeners, by netlink and by /proc."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+from harness import foreigner, wait_until
+
+from supervisor.platform import os_facts, sockdiag
+from supervisor.platform.contract import Listener
+
+FAMILIES = {
+    "127.0.0.1": socket.AF_INET,
+    "0.0.0.0": socket.AF_INET,
+    "::1": socket.AF_INET6,
+    "::": socket.AF_INET6,
+}
+
+
+@contextlib.contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    with socket.create_server((host, port), family=FAMILIES[host]) as server:
+        yield server
+
+
+@pytest.mark.parametrize("host", FAMILIES)
+@pytest.mark.parametrize("table", [sockdiag.by_netlink, sockdiag.by_proc])
+def test_both_ways_tell_the_same(ports_block: int, host: str, table: object) -> None:
+    """Address, port, inode and uid of a listener, whichever way the kernel is asked."""
+    assert callable(table)
+    with listening(host, ports_block) as server:
+        inode = os.fstat(server.fileno()).st_ino
+        assert Listener(host, ports_block, inode, os.geteuid()) in list(table(FAMILIES[host]))
+
+
+def test_only_those_who_listen_are_listed(ports_block: int) -> None:
+    """Neither a bound socket nor a connection is a listener, and other ports aren't asked for."""
+    one, two, three = ports_block, ports_block + 1, ports_block + 2
+    with listening("127.0.0.1", one) as server, listening("127.0.0.1", two), socket.socket() as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", three))
+        with socket.create_connection(("127.0.0.1", one)), server.accept()[0]:
+            found = os_facts.listeners({one, three})
+            assert [(listener.address, listener.port) for listener in found] == [("127.0.0.1", one)]
+
+
+def test_its_inode_leads_to_its_process(ports_block: int) -> None:
+    """The inode in the table is the one among the process's descriptors."""
+    with foreigner(ports_block) as process:
+        (listener,) = os_facts.listeners({ports_block})
+        assert listener.inode in os_facts.open_sockets(process.pid)
+        assert listener.inode not in os_facts.open_sockets(os.getpid())
+
+
+def test_a_long_answer_is_read_to_its_end(ports_block: int) -> None:
+    """300 listeners don't fit into one message."""
+    with contextlib.ExitStack() as stack:
+        wanted = set(range(ports_block, ports_block + 300))
+        for port in wanted:
+            stack.enter_context(listening("127.0.0.1", port))
+        assert {listener.port for listener in os_facts.listeners(wanted)} == wanted
+    wait_until(lambda: not os_facts.listeners(wanted), 5, "their end")
