@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from supervisor.platform.contract import Owner
+
+if TYPE_CHECKING:
+    import subprocess
+
+SHELL_CODES = {126: "not executable", 127: "command not found"}
+"""What sh(1) and env(1) mean by their exit codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +28,27 @@ class Exit:
         return self.code == 0
 
     def __str__(self) -> str:
-        """In words: "code 1", "signal KILL"."""
-        raise NotImplementedError
+        """In words: "code 1", "code 127 (command not found)", "signal KILL", "unknown"."""
+        if self.signal is not None:
+            return f"signal {signal_name(self.signal)}"
+        if self.code is None:
+            return "unknown"
+        meaning = SHELL_CODES.get(self.code)
+        return f"code {self.code} ({meaning})" if meaning else f"code {self.code}"
+
+    @staticmethod
+    def from_status(status: int) -> Exit:
+        """From what wait(2) gives."""
+        code = os.waitstatus_to_exitcode(status)
+        return Exit(signal=-code) if code < 0 else Exit(code=code)
+
+
+def signal_name(signum: int) -> str:
+    """ "KILL" for 9; a real-time signal has no name but its number."""
+    try:
+        return signal.Signals(signum).name.removeprefix("SIG")
+    except ValueError:
+        return str(signum)
 
 
 class Child:
@@ -28,18 +56,55 @@ class Child:
 
     owner: Owner
     exit_fd: int
-    """Becomes readable when it exits."""
+    """Becomes readable when it exits; -1 once closed."""
     output_fd: int
-    """Read end of the pipe that stdout and stderr share, non-blocking."""
+    """Read end of the pipe that stdout and stderr share, non-blocking; -1 once closed."""
+
+    def __init__(self, popen: subprocess.Popen[bytes], owner: Owner, exit_fd: int, output_fd: int) -> None:
+        self.owner = owner
+        self.exit_fd = exit_fd
+        self.output_fd = output_fd
+        self._popen = popen
+        self._exit: Exit | None = None
+
+    @property
+    def reaped(self) -> bool:
+        """Whether the pid has been given back to the kernel, so that it may come to mean another process."""
+        return self._exit is not None
 
     def poll(self) -> Exit | None:
         """Reap it if it has exited. The same answer again afterwards."""
-        raise NotImplementedError
+        if self._exit is None:
+            self._exit = self._wait()
+            if self._exit is not None:
+                # Popen.poll would call a status that somebody else took code 0. It needs the code all the
+                # same, or it warns of a process that still runs when it is collected.
+                self._popen.returncode = self._exit.code if self._exit.code is not None else -1
+        return self._exit
+
+    def _wait(self) -> Exit | None:
+        try:
+            pid, status = os.waitpid(self.owner.pid, os.WNOHANG)
+        except ChildProcessError:
+            return Exit()
+        return Exit.from_status(status) if pid else None
 
     def signal_group(self, signum: int) -> bool:
-        """Signal its process group; only while the leader isn't reaped, so that the number is still its."""
-        raise NotImplementedError
+        """Signal its process group; only while the leader isn't reaped, so that the number is still its.
+
+        False if it is reaped, or nobody there may be signalled.
+        """
+        if self.reaped:
+            return False
+        try:
+            os.killpg(self.owner.pid, signum)
+        except OSError:
+            return False
+        return True
 
     def close(self) -> None:
-        """Close both descriptors."""
-        raise NotImplementedError
+        """Close both descriptors; safe to call twice."""
+        for descriptor in (self.exit_fd, self.output_fd):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self.exit_fd = self.output_fd = -1

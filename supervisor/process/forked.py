@@ -1,0 +1,73 @@
+"""What a forked process does around its work: flush, run, exit. Light: the guard lives on it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from supervisor.errors import ExitCode, PortsupError
+
+
+def fork() -> int:
+    """As os.fork, with nothing left in a buffer to be written twice. Raises PortsupError."""
+    flush()
+    try:
+        return os.fork()
+    except OSError as error:
+        raise PortsupError(
+            f"cannot start a process: {error.strerror}", hint="raise the limit: ulimit -u"
+        ) from error
+
+
+def make_pipe() -> tuple[int, int]:
+    """Read and write end, close-on-exec. Raises PortsupError."""
+    try:
+        return os.pipe()
+    except OSError as error:
+        raise PortsupError(
+            f"cannot make a pipe: {error.strerror}", hint="raise the limit: ulimit -n"
+        ) from error
+
+
+def run_and_exit(body: Callable[[], int]) -> NoReturn:
+    """Run what a forked child is for, and end there: never return into the parent's code."""
+    code: int = ExitCode.INTERNAL
+    try:
+        code = body()
+    except BaseException as error:
+        say(f"internal error: {type(error).__name__}: {error}{_place(error)}")
+    finally:
+        flush()
+        os._exit(code)
+
+
+def _place(error: BaseException) -> str:
+    """Where it was raised: " (unit.py:12)"."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return f" ({os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno})" if place else ""  # noqa: PTH119
+
+
+def flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):
+            pass  # there is none, its reader is gone, or it is closed
+
+
+def say(line: str) -> None:
+    """One line for the person at the terminal, if that is still there."""
+    try:
+        print(f"portsup: {line}", file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        pass
+
+
+def hup_is_ignored() -> bool:
+    """By nohup(1): then it stays ignored, here and in all children."""
+    return signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
