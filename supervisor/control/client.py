@@ -2,36 +2,209 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
+from supervisor.control import protocol
+from supervisor.control.peer import peer_uid
+from supervisor.errors import NotRunning, PortsupError
+from supervisor.platform import os_facts
 from supervisor.records import InstanceRecord
 from supervisor.snapshot import InstanceSnapshot
 
+CHUNK = 65536
+GRACE = 5.0
+"""Seconds that a `wait` may be answered later than it was told to give up."""
+
 
 class Client:
-    """A connection to one instance's control socket."""
+    """A connection to one instance's control socket. Not for several threads at once."""
 
     def __init__(self, record: InstanceRecord, *, timeout: float = 5.0) -> None:
-        """Raises NotRunning if nobody answers there."""
-        raise NotImplementedError
+        """Raises NotRunning if nobody answers there.
+
+        `timeout` in seconds holds for connecting, and for each call that isn't given one. With 0 an
+        instance that can't be reached at once counts as not answering.
+        """
+        self._record = record
+        self._timeout = timeout
+        self._last_id = 0
+        self._unanswered: set[int] = set()
+        self._received = bytearray()
+        self._socket = _connect(record, timeout)
 
     def call(self, method: str, *, timeout: float | None = None, **params: Any) -> Any:
         """Raises the PortsupError that the supervisor answered, or NotRunning if it went away.
 
-        `timeout` in seconds, for this call.
+        `timeout` in seconds, for this call; without it the client's own, or none for a method that is
+        answered when it is done (`protocol.UNHURRIED`).
         """
-        raise NotImplementedError
+        id_ = self.ask(method, params)
+        if timeout is None and method not in protocol.UNHURRIED:
+            timeout = self._timeout
+        return self.answer(id_, None if timeout is None else time.monotonic() + timeout)
+
+    def wait(self, timeout: float | None) -> Any:
+        """Call `wait`, whose own param is called timeout: the supervisor answers after so many seconds
+        at the latest, whether the instance is ready by then or not."""
+        id_ = self.ask("wait", {"timeout": timeout})
+        return self.answer(id_, None if timeout is None else time.monotonic() + timeout + GRACE)
+
+    def ask(self, method: str, params: Mapping[str, Any]) -> int:
+        """Send a request and return its id, for `answer`. Raises NotRunning."""
+        self._last_id += 1
+        try:
+            self._socket.settimeout(self._timeout)
+            self._socket.sendall(protocol.request(self._last_id, method, params))
+        except OSError as failure:
+            raise not_running(self._record, _reason(failure)) from failure
+        self._unanswered.add(self._last_id)
+        return self._last_id
+
+    def answer(self, id_: int, deadline: float | None) -> Any:
+        """The result of request `id_`, until `deadline` on the monotonic clock. Raises as `call` does.
+
+        Past its deadline it still takes what has arrived. Answers to earlier requests, which nobody
+        waited for to the end, are skipped.
+        """
+        reply = self._read_reply(deadline)
+        while reply.id != id_ and reply.id in self._unanswered:
+            self._unanswered.remove(reply.id)
+            reply = self._read_reply(deadline)
+        self._unanswered.discard(id_)
+        if reply.failure is not None:
+            raise reply.failure
+        if reply.id != id_:
+            raise not_running(self._record, "it answers what it wasn't asked")
+        return reply.result
+
+    def close(self) -> None:
+        self._socket.close()
 
     def __enter__(self) -> Client:
-        raise NotImplementedError
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        raise NotImplementedError
+        self.close()
+
+    def _read_reply(self, deadline: float | None) -> protocol.Reply:
+        try:
+            return protocol.parse_reply(self._read_line(deadline))
+        except protocol.BadMessageError as bad:
+            raise not_running(self._record, f"its answer can't be understood: {bad.message}") from bad
+
+    def _read_line(self, deadline: float | None) -> bytes:
+        searched = 0
+        while (end := self._received.find(b"\n", searched)) < 0:
+            searched = len(self._received)
+            if searched > protocol.MAX_REPLY:
+                raise not_running(self._record, "its answer has no end")
+            self._received += self._read(deadline)
+        line = bytes(self._received[:end])
+        del self._received[: end + 1]
+        return line
+
+    def _read(self, deadline: float | None) -> bytes:
+        try:
+            self._socket.settimeout(None if deadline is None else max(0.0, deadline - time.monotonic()))
+            chunk = self._socket.recv(CHUNK)
+        except OSError as failure:
+            raise not_running(self._record, _reason(failure)) from failure
+        if not chunk:
+            raise not_running(self._record, "it closed the connection")
+        return chunk
 
 
 def snapshot(record: InstanceRecord, *, timeout: float = 2.0) -> InstanceSnapshot:
-    """The instance as it is now; with state "dead" and no services if its supervisor doesn't answer."""
-    raise NotImplementedError
+    """The instance as it is now, or `absent` if it doesn't answer within `timeout` seconds."""
+    try:
+        with Client(record, timeout=timeout) as client:
+            return read_snapshot(record, client.call("snapshot"))
+    except PortsupError:
+        return absent(record)
+
+
+def read_snapshot(record: InstanceRecord, answer: Any) -> InstanceSnapshot:
+    """What `snapshot` answered. Raises NotRunning if it is something else."""
+    try:
+        return InstanceSnapshot.from_json(answer)
+    except (KeyError, TypeError, AttributeError, ValueError) as wrong:
+        raise not_running(record, "its snapshot can't be understood") from wrong
+
+
+def absent(record: InstanceRecord) -> InstanceSnapshot:
+    """An instance that doesn't answer: "dead" with its supervisor, else "unreachable"; no services."""
+    return InstanceSnapshot(
+        instance=record.instance,
+        instance_id=record.instance_id,
+        stack=record.stack,
+        config=record.config,
+        base_port=record.base_port,
+        state="dead" if is_dead(record) else "unreachable",
+        supervisor_pid=record.supervisor.pid,
+        supervisor_started=record.supervisor.started / os_facts.TICKS_PER_SECOND,
+    )
+
+
+def is_dead(record: InstanceRecord) -> bool:
+    """Whether the supervisor is known to be dead: in another pid namespace, its pid says nothing."""
+    if record.boot_id != os_facts.boot_id():
+        return True
+    return record.pidns == os_facts.pid_namespace() and not os_facts.is_alive(record.supervisor)
+
+
+def may_ask(record: InstanceRecord) -> bool:
+    """Whether the instance is this user's own; root may ask everyone's."""
+    return os.geteuid() in (0, record.uid)
+
+
+def not_running(record: InstanceRecord, reason: str) -> NotRunning:
+    message = f"cannot reach instance {record.instance} of {record.stack}: {reason}"
+    pid = record.supervisor.pid
+    if is_dead(record):
+        return NotRunning(
+            message,
+            details=[f"its supervisor (pid {pid}) is dead"],
+            hint="`portsup prune` clears away what it left",
+        )
+    return NotRunning(message, details=[f"its supervisor (pid {pid}) is alive"], hint=f"see {record.logs}")
+
+
+def _connect(record: InstanceRecord, timeout: float) -> socket.socket:
+    if not may_ask(record):
+        raise not_running(record, f"it belongs to the user with uid {record.uid}")
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(timeout)
+        connection.connect(record.socket)
+        if peer_uid(connection) not in (None, record.uid):
+            raise not_running(record, "another user's process listens on its control socket")
+    except (OSError, ValueError, TypeError) as failure:
+        connection.close()
+        raise not_running(record, _reason(failure)) from failure
+    except NotRunning:
+        connection.close()
+        raise
+    return connection
+
+
+def _reason(failure: Exception) -> str:
+    match failure:
+        case FileNotFoundError():
+            return "its control socket is gone"
+        case ConnectionRefusedError():
+            return "nobody listens on its control socket"
+        case TimeoutError() | BlockingIOError():
+            return "no answer in time"
+        case ConnectionError():
+            return "it closed the connection"
+        case OSError(strerror=str(text)):
+            return text
+        case _:
+            return "its record names no usable socket"

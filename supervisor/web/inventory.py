@@ -1,0 +1,70 @@
+"""What this user may see of this machine, asked anew for each request. Blocks: call it in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from supervisor.control import client, registry
+from supervisor.errors import PortsupError
+from supervisor.records import InstanceRecord
+from supervisor.snapshot import InstanceSnapshot
+
+TIMEOUT = 1.0
+"""Seconds for all supervisors together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which instances are meant; None means any."""
+
+    instance: int | None = None
+    stack: str | None = None
+
+    def admits(self, record: InstanceRecord) -> bool:
+        return self.instance in (None, record.instance) and self.stack in (None, record.stack)
+
+
+def visible(folder: Path, wanted: Filter = Filter()) -> list[InstanceRecord]:
+    """The running instances that this user may ask."""
+    return [
+        record for record in registry.instances(folder) if client.may_ask(record) and wanted.admits(record)
+    ]
+
+
+def snapshots(folder: Path, wanted: Filter = Filter()) -> list[InstanceSnapshot]:
+    return registry.snapshots_of(visible(folder, wanted), timeout=TIMEOUT)
+
+
+def flat(instances: Iterable[InstanceSnapshot]) -> list[dict[str, Any]]:
+    """Every service of every instance, each with whose it is."""
+    return [
+        {**whose(instance), **service.to_json()} for instance in instances for service in instance.services
+    ]
+
+
+def timings(folder: Path) -> list[dict[str, Any]]:
+    """For each instance its services' phases (claim, spawn, ready, stop), or why it didn't tell."""
+    asked = visible(folder)
+    answers = registry.ask_all(asked, "stats", timeout=TIMEOUT)
+    return [{**whose(record), **_timing(answer)} for record, answer in zip(asked, answers, strict=True)]
+
+
+def whose(instance: InstanceSnapshot | InstanceRecord) -> dict[str, Any]:
+    return {
+        "stack": instance.stack,
+        "instance": instance.instance,
+        "instance_id": instance.instance_id,
+    }
+
+
+def _timing(answer: Any) -> dict[str, Any]:
+    match answer:
+        case {"services": dict(services)}:
+            return {"services": services, "error": None}
+        case PortsupError(message=message):
+            return {"services": {}, "error": message}
+        case _:
+            return {"services": {}, "error": "its figures can't be understood"}

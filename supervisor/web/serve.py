@@ -1,0 +1,69 @@
+"""`portsup serve`: the app on a port of the loopback address, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from types import FrameType
+
+from supervisor import paths
+from supervisor.errors import PortsupError
+
+HOST = "127.0.0.1"
+
+GRACE_SECONDS = 3
+"""For requests that are under way at the end: more than the aggregated health takes."""
+
+
+def serve(port: int) -> None:
+    """Serve until a signal, then return. Port 0 lets the kernel choose.
+
+    Prints "listening on http://127.0.0.1:PORT" once connections are accepted. Raises PortsupError if
+    the extra `web` isn't installed or the port is taken.
+    """
+    try:
+        import uvicorn
+
+        from supervisor.web.app import make_app
+    except ModuleNotFoundError as missing:
+        package = (missing.name or "").split(".")[0]
+        raise PortsupError(
+            f"cannot serve: {package} is not installed", hint="pip install 'portsup[web]'"
+        ) from missing
+    config = uvicorn.Config(
+        make_app(paths.lock_folder()),
+        http="h11",
+        ws="none",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = uvicorn.Server(config)
+
+    def stop(_signum: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    with _listen(port) as listener:
+        # uvicorn has handlers of its own while it runs, and raises afterwards what they caught: with
+        # ours around them, no signal kills us, neither before nor after.
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, stop)
+        print(f"listening on http://{HOST}:{listener.getsockname()[1]}", flush=True)
+        server.run(sockets=[listener])
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen()
+    except OSError as failure:
+        listener.close()
+        raise PortsupError(
+            f"cannot listen on {HOST}:{port}: {failure.strerror}", hint=f"`portsup why {port}` tells who does"
+        ) from failure
+    return listener

@@ -1,0 +1,83 @@
+"""What the aggregated health makes of states and answers. Pure."""
+
+from __future__ import annotations
+
+import pytest
+
+from supervisor.snapshot import InstanceSnapshot
+from supervisor.web import health
+from supervisor.web.host_check import LOCAL
+
+
+def instance(state: str) -> InstanceSnapshot:
+    return InstanceSnapshot(
+        instance=1,
+        instance_id="test-1-abc123",
+        stack="test",
+        config="/test/services.toml",
+        base_port=6000,
+        state=state,
+        supervisor_pid=1,
+        supervisor_started=0.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "statuses", "whole"),
+    [
+        ("running", ["ok", "ok"], "ok"),
+        ("running", ["ok", "unknown", "running"], "ok"),
+        ("running", ["ok", "stopped", "exited"], "ok"),
+        ("running", ["ok", "failing"], "degraded"),
+        ("running", ["ok", "unreachable"], "degraded"),
+        ("degraded", ["ok", "fatal"], "degraded"),
+        ("starting", ["ok", "starting"], "degraded"),
+        ("starting", ["ok", "pending"], "degraded"),
+        ("degraded", ["ok", "backoff"], "degraded"),
+        ("stopping", ["ok", "stopping"], "degraded"),
+        ("unreachable", ["ok"], "degraded"),
+        ("dead", ["ok"], "degraded"),
+        ("running", ["failing", "unreachable"], "down"),
+        ("running", ["stopped"], "down"),
+        ("running", [], "down"),
+    ],
+)
+def test_overall(state: str, statuses: list[str], whole: str) -> None:
+    """One bad service degrades the whole; where none is well it is down."""
+    assert health.overall([instance(state)], statuses) == whole
+
+
+def test_nothing_runs() -> None:
+    """A machine without instances is not a healthy one."""
+    assert health.overall([], []) == "down"
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LocalHost:80", "127.0.0.1", "127.0.0.1:9000", "[::1]", "[::1]:9000"]
+)
+def test_local_host(host: str) -> None:
+    """This machine's own names are let in, with any port."""
+    assert LOCAL.fullmatch(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        "example.com",
+        "localhost.example.com",
+        "127.0.0.1.example.com",
+        "example.com:127.0.0.1",
+        "127x0.0.1",
+        "localhost:",
+        "localhost:9000:1",
+        "localhost\n",
+        "127.0.0.1@example.com",
+        "[::1]x",
+        "::1",
+        "localhost:999999",
+    ],
+)
+def test_foreign_host(host: str) -> None:
+    """Everything else is not."""
+    assert not LOCAL.fullmatch(host)
