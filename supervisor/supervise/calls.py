@@ -1,0 +1,133 @@
+"""What one can ask of a running instance: the methods of the control socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from supervisor.errors import ExitCode, PortsupError, UsageError
+from supervisor.plan.plan import instance_variables
+from supervisor.supervise.launcher import Launcher
+from supervisor.supervise.supervisor import Supervisor
+from supervisor.supervise.timings import Timings
+from supervisor.supervise.unit import Unit
+
+Params = Mapping[str, Any]
+
+
+class Calls:
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        launcher: Launcher,
+        timings: Timings,
+        *,
+        instance_id: str,
+        data_dir: Path,
+    ) -> None:
+        self._supervisor = supervisor
+        self._launcher = launcher
+        self._timings = timings
+        self._instance_id = instance_id
+        self._data_dir = data_dir
+        self._methods: dict[str, Callable[[Params], Awaitable[Any]]] = {
+            "snapshot": self._snapshot,
+            "down": self._down,
+            "start": self._start,
+            "stop": self._stop,
+            "restart": self._restart,
+            "wait": self._wait,
+            "env": self._env,
+            "stats": self._stats,
+        }
+
+    async def dispatch(self, method: str, params: Params) -> Any:
+        """Raises KeyError for an unknown method, ValueError for wrong params, else PortsupError."""
+        return await self._methods[method](params)
+
+    async def _snapshot(self, _params: Params) -> Any:
+        return self._supervisor.snapshot().to_json()
+
+    async def _down(self, _params: Params) -> Any:
+        self._supervisor.stop(ExitCode.OK)
+        return {}
+
+    async def _start(self, params: Params) -> Any:
+        units = self._with_dependencies(self._named(params))
+        self._refuse_while_stopping()
+        for unit in units:
+            await unit.start()
+        await self._supervisor.until_settled(units)
+        return self._snapshots(self._named(params))
+
+    async def _stop(self, params: Params) -> Any:
+        units = self._named(params)
+        for unit in units:
+            unit.stop()
+        await self._supervisor.until_at_rest(units)
+        return self._snapshots(units)
+
+    async def _restart(self, params: Params) -> Any:
+        units = self._named(params)
+        self._refuse_while_stopping()
+        for unit in units:
+            await unit.restart()
+        await self._supervisor.until_settled(units)
+        return self._snapshots(units)
+
+    async def _wait(self, params: Params) -> Any:
+        timeout = params.get("timeout")
+        if timeout is not None and not isinstance(timeout, int | float):
+            raise ValueError("timeout is a number of seconds or null")
+        units = [unit for unit in self._supervisor.units.values() if not unit.is_off]
+        try:
+            async with asyncio.timeout(timeout):
+                await self._supervisor.until_settled(units)
+        except TimeoutError:
+            pass  # whoever isn't ready by now is named below
+        unready = [unit.name for unit in units if not unit.satisfied]
+        return {"ready": not unready, "failed": unready}
+
+    async def _env(self, params: Params) -> Any:
+        service = params.get("service")
+        if service is None:
+            return instance_variables(
+                self._supervisor.plan,
+                self._launcher.claimed,
+                instance_id=self._instance_id,
+                data_dir=self._data_dir,
+            )
+        return self._launcher.prepare(self._unit(service).plan).env
+
+    async def _stats(self, _params: Params) -> Any:
+        return {"services": self._timings.to_json()}
+
+    def _refuse_while_stopping(self) -> None:
+        if self._supervisor.stopping:
+            raise PortsupError("the instance is stopping", hint="wait until it is down, then `portsup up`")
+
+    def _named(self, params: Params) -> list[Unit]:
+        names = params.get("services")
+        if not isinstance(names, list) or not names:
+            raise ValueError("services is a list of at least one name")
+        return [self._unit(name) for name in names]
+
+    def _unit(self, name: object) -> Unit:
+        units = self._supervisor.units
+        if not isinstance(name, str) or name not in units:
+            raise UsageError(f"there is no service {name!r}", hint="the stack has " + ", ".join(units))
+        return units[name]
+
+    def _with_dependencies(self, units: Sequence[Unit]) -> list[Unit]:
+        """What they depend on comes first, so that nobody waits for a unit that nobody started."""
+        found: dict[str, Unit] = {}
+        for unit in units:
+            needs = [self._supervisor.units[name] for name in unit.plan.service.depends_on]
+            found |= {need.name: need for need in self._with_dependencies(needs)}
+            found[unit.name] = unit
+        return list(found.values())
+
+    def _snapshots(self, units: Sequence[Unit]) -> Any:
+        return {"services": [unit.snapshot().to_json() for unit in units]}

@@ -1,0 +1,52 @@
+"""What a person at `portsup up` sees: the services' lines on stdout, the supervisor's on stderr."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from supervisor.supervise.logs import prefixed
+from supervisor.supervise.outlet import Outlet
+
+COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
+"""ANSI foregrounds in the order in which services get them; red is kept for errors."""
+
+LEVEL_COLOURS = {"warning": 33, "error": 31}
+RESET = b"\x1b[0m"
+
+
+class Console:
+    def __init__(self, services: Sequence[str], *, label: str = "", colour: Mapping[int, bool]) -> None:
+        """`label` goes before each name (several instances on one terminal); `colour` by descriptor."""
+        self._stdout = Outlet(1)
+        self._stderr = Outlet(2)
+        self._label = label
+        self._colour = colour
+        self._width = max(len(label + name) for name in [*services, "portsup"])
+        self._colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(services)}
+
+    def lines(self, service: str, lines: bytes) -> None:
+        """Whole lines that `service` printed. Its own colours end with its line."""
+        prefix = self._prefix(service, 1)
+        if self._colour[1]:
+            lines = lines[:-1].replace(b"\n", RESET + b"\n") + RESET + b"\n" if b"\x1b" in lines else lines
+        self._stdout.write(prefixed(prefix, lines))
+
+    def say(self, level: str, service: str | None, message: str) -> None:
+        """One event, as a line with the time of day."""
+        text = message.encode(errors="replace")
+        if self._colour[2] and level in LEVEL_COLOURS:
+            text = b"\x1b[%dm%s\x1b[0m" % (LEVEL_COLOURS[level], text)
+        self._stderr.write(
+            self._prefix(service or "portsup", 2) + time.strftime("%H:%M:%S ").encode() + text + b"\n"
+        )
+
+    def _prefix(self, name: str, fd: int) -> bytes:
+        text = (self._label + name).ljust(self._width) + " | "
+        if not self._colour[fd]:
+            return text.encode()
+        return f"\x1b[{self._colours.get(name, 2)}m{text}\x1b[0m".encode()
+
+    def close(self) -> None:
+        self._stdout.close()
+        self._stderr.close()

@@ -1,0 +1,60 @@
+"""What the supervisor does, told twice: a JSON object a line to a file, a short line to people.
+
+Values of a service's environment never come here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+class EventLog:
+    """Appends to the instance's event log. A full disk loses events, never an instance."""
+
+    def __init__(self, path: Path, say: Callable[[str, str | None, str], None], **always: Any) -> None:
+        """`say` gets level, service and the short line; `always` stands in each object."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._say = say
+        self._always = always
+
+    def info(self, event: str, message: str, *, service: str | None = None, **fields: Any) -> None:
+        self._write("info", event, message, service, fields)
+
+    def warning(self, event: str, message: str, *, service: str | None = None, **fields: Any) -> None:
+        self._write("warning", event, message, service, fields)
+
+    def error(self, event: str, message: str, *, service: str | None = None, **fields: Any) -> None:
+        self._write("error", event, message, service, fields)
+
+    def _write(
+        self, level: str, event: str, message: str, service: str | None, fields: dict[str, Any]
+    ) -> None:
+        self._say(level, service, message)
+        entry = {
+            "time": _now(),
+            "level": level,
+            "event": event,
+            **self._always,
+            **({"service": service} if service else {}),
+            **fields,
+            "message": message,
+        }
+        try:
+            os.write(self._fd, json.dumps(entry, default=str).encode() + b"\n")
+        except OSError:
+            pass  # the disk is full: people still see the line
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def _now() -> str:
+    """UTC with milliseconds, ISO 8601."""
+    seconds = time.time()
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1000):03d}Z"

@@ -1,0 +1,111 @@
+"""Starting one unit's command, with the ports that are claimed now.
+
+Apart from `unit.py` since the first wave of children is started before asyncio is imported: its import
+takes longer than their spawns, and meanwhile they already come up.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from supervisor.clock import Clock
+from supervisor.plan.plan import Launch, Plan, UnitPlan, launch
+from supervisor.ports.reserve import InstanceClaim, Reservation
+from supervisor.process.child import Child
+from supervisor.process.reap import Forest
+from supervisor.process.spawn import ChildSpec, marker, spawn
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A child that has just been spawned, and what it was spawned with."""
+
+    child: Child
+    launch: Launch
+    at: float
+    """On the clock, just before the spawn."""
+    seconds: float
+    """How long the spawn took."""
+
+
+class Launcher:
+    def __init__(
+        self,
+        plan: Plan,
+        claim: InstanceClaim,
+        reservations: Iterable[Reservation],
+        *,
+        forest: Forest,
+        data_dir: Path,
+        environ: Mapping[str, str],
+        clock: Clock,
+    ) -> None:
+        self.plan = plan
+        self._claim = claim
+        self._claimed: dict[str, dict[str, int]] = {unit.name: {} for unit in plan.units}
+        for reservation in reservations:
+            self.note(reservation)
+        self._forest = forest
+        self._data_dir = data_dir
+        self._environ = environ
+        self._clock = clock
+
+    @property
+    def claimed(self) -> Mapping[str, Mapping[str, int]]:
+        """The ports that every service has, or had last."""
+        return self._claimed
+
+    def note(self, reservation: Reservation) -> None:
+        """A port was claimed: from now on, children are told this one."""
+        self._claimed[reservation.service][reservation.pool.name] = reservation.port
+
+    def prepare(self, unit: UnitPlan) -> Launch:
+        """Raises ConfigError if something that the command names isn't there."""
+        return launch(
+            self.plan,
+            unit,
+            self._claimed,
+            instance_id=self._claim.record.instance_id,
+            data_dir=self._data_dir,
+            environ=self._environ,
+        )
+
+    def start(self, unit: UnitPlan, reservations: list[Reservation], extra: Mapping[str, str]) -> Started:
+        """Spawn it; `extra` comes over its environment. Raises ConfigError or SpawnError."""
+        prepared = self.prepare(unit)
+        at = self._clock.now()
+        child = spawn(self._spec(unit, prepared, reservations, prepared.argv, extra))
+        seconds = self._clock.now() - at
+        self._forest.plant(unit.name, child, [_inode(r.lock.fd) for r in reservations])
+        return Started(child, prepared, at, seconds)
+
+    def run_ready_command(self, unit: UnitPlan, prepared: Launch, reservations: list[Reservation]) -> Child:
+        """Spawn the command of `ready = { exec = … }` as a part of the unit's tree."""
+        return spawn(self._spec(unit, prepared, reservations, prepared.ready.command, {}, shell=False))
+
+    def _spec(
+        self,
+        unit: UnitPlan,
+        prepared: Launch,
+        reservations: list[Reservation],
+        argv: tuple[str, ...],
+        extra: Mapping[str, str],
+        *,
+        shell: bool | None = None,
+    ) -> ChildSpec:
+        return ChildSpec(
+            unit=marker(self._claim.record.instance_id, unit.name),
+            argv=argv,
+            shell=unit.service.shell if shell is None else shell,
+            cwd=prepared.cwd,
+            env={**prepared.env, **extra},
+            inherit=(self._claim.lock.fd, *(r.lock.fd for r in reservations)),
+        )
+
+
+def _inode(fd: int) -> tuple[int, int]:
+    status = os.fstat(fd)
+    return status.st_dev, status.st_ino

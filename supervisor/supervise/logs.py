@@ -1,0 +1,116 @@
+"""What a child prints: every byte to its log file, and a copy to whoever listens.
+
+Works on whole chunks; lines are cut only for those who want lines.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+CHUNK = 1 << 18
+ROTATE_BYTES = 10 * 1024 * 1024
+"""A log that is longer when an instance starts is set aside as `.log.1`."""
+
+LINE_MAX = 1 << 20
+"""Bytes of an unfinished line that are held back for its end; a longer one is cut there."""
+
+Sink = Callable[[bytes], None]
+
+
+class LogFile:
+    """One service's log, appended to over restarts."""
+
+    def __init__(self, path: Path, complain: Callable[[str], None]) -> None:
+        """`complain` is told once if the file can't be written."""
+        self.path = path
+        self._complain = complain
+        self._complained = False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        set_aside(path)
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def write(self, data: bytes) -> None:
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError as error:
+            if not self._complained:
+                self._complained = True
+                self._complain(f"cannot write to {self.path}: {error.strerror}; output is lost until it can")
+        else:
+            self._complained = False
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def set_aside(path: Path) -> None:
+    """Rename a log that has grown too long."""
+    try:
+        if path.stat().st_size > ROTATE_BYTES:
+            path.replace(path.with_name(path.name + ".1"))
+    except FileNotFoundError:
+        pass
+
+
+class Pump:
+    """From one child's pipe to its sinks, by chunks."""
+
+    def __init__(self, fd: int, sinks: list[Sink]) -> None:
+        self._fd = fd
+        self._sinks = sinks
+
+    def flow(self, chunks: int = 8) -> bool:
+        """Pass on what is there, at most `chunks` reads. False once the pipe is at its end."""
+        for _ in range(chunks):
+            try:
+                data = os.read(self._fd, CHUNK)
+            except BlockingIOError:
+                return True
+            if not data:
+                return False
+            for sink in self._sinks:
+                sink(data)
+            if len(data) < CHUNK // 4:
+                return True
+        return True
+
+    def drain(self) -> None:
+        """Pass on all that is there now; at most a pipe's worth, so that a flood can't hold us here."""
+        self.flow(chunks=64)
+
+
+class Lines:
+    """A sink that cuts chunks into whole lines for another one.
+
+    A chunk with many lines is passed on as one piece; the unfinished rest waits for its end.
+    """
+
+    def __init__(self, pass_on: Callable[[bytes], None]) -> None:
+        """`pass_on` gets one or more whole lines, each with its newline."""
+        self._pass_on = pass_on
+        self._rest = b""
+
+    def __call__(self, data: bytes) -> None:
+        end = data.rfind(b"\n") + 1
+        if end:
+            self._pass_on(self._rest + data[:end])
+            self._rest = data[end:]
+        else:
+            self._rest += data
+        if len(self._rest) > LINE_MAX:
+            self.finish()
+
+    def finish(self) -> None:
+        """Pass on an unfinished line, ended here."""
+        if self._rest:
+            self._pass_on(self._rest + b"\n")
+            self._rest = b""
+
+
+def prefixed(prefix: bytes, lines: bytes) -> bytes:
+    """`prefix` before each of the whole lines in `lines`, in one replace."""
+    return prefix + lines[:-1].replace(b"\n", b"\n" + prefix) + b"\n"

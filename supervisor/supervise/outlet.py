@@ -1,0 +1,86 @@
+"""Writing to somebody who may stop reading, without ever waiting for them.
+
+A terminal that is paused (Ctrl-S) or a pipe whose reader hangs must not block a child or the event
+loop. Making the descriptor non-blocking would do the same to the user's shell, which shares it; so a
+thread writes, and what it can't keep up with is counted and dropped: these are copies, the log files
+have every line.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+
+BACKLOG_BYTES = 4 * 1024 * 1024
+
+
+class Outlet:
+    """One descriptor (not owned) with one writer thread, started by the first write."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._queue: deque[bytes] = deque()
+        self._queued = 0
+        self._skipped = 0
+        self._closing = False
+        self._broken = False
+        self._wake = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def write(self, data: bytes) -> None:
+        """Queue whole lines. Never blocks; drops them when the reader is too far behind or gone."""
+        with self._wake:
+            if self._broken or self._closing:
+                return
+            if self._queued + len(data) > BACKLOG_BYTES:
+                self._skipped += data.count(b"\n")
+                return
+            self._take(data)
+            self._wake.notify()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=f"outlet-{self._fd}", daemon=True)
+            self._thread.start()
+
+    def _take(self, data: bytes) -> None:
+        if self._skipped:
+            notice = b"portsup | %d lines skipped: the reader was too slow; the log files have them\n"
+            data = notice % self._skipped + data
+            self._skipped = 0
+        self._queue.append(data)
+        self._queued += len(data)
+
+    def _run(self) -> None:
+        while (batch := self._next()) is not None:
+            try:
+                _write_all(self._fd, batch)
+            except OSError:
+                self._broken = True  # the reader went away: the instance goes on without it
+                return
+
+    def _next(self) -> bytes | None:
+        with self._wake:
+            while not self._queue:
+                if self._closing:
+                    return None
+                self._wake.wait()
+            batch = b"".join(self._queue)
+            self._queue.clear()
+            self._queued = 0
+            return batch
+
+    def close(self, timeout: float = 1.0) -> None:
+        """Write what is queued, for at most `timeout` seconds."""
+        with self._wake:
+            if self._skipped and not self._broken:
+                self._take(b"")
+            self._closing = True
+            self._wake.notify()
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]

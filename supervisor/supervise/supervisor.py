@@ -1,0 +1,227 @@
+"""One instance: its units, from the first spawn until nothing is left.
+
+Units live by themselves; here is what concerns them together: who waits for whom, the order of a
+stop, the signals that the guard passes on, and when the instance is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from supervisor.errors import ExitCode
+from supervisor.plan.plan import Plan, dependents_on_ports
+from supervisor.platform import os_facts
+from supervisor.process.guard import GuardLink
+from supervisor.snapshot import InstanceSnapshot
+from supervisor.supervise.launcher import Started
+from supervisor.supervise.state import State
+from supervisor.supervise.unit import LIVE, Unit, World
+from supervisor.supervise.watch import Watcher
+
+STOP_CODES = {b"I": ExitCode.INTERRUPTED, b"T": ExitCode.TERMINATED, b"H": 128 + signal.SIGHUP}
+"""What `portsup up` exits with after the stop command that came first."""
+
+
+class Door(Protocol):
+    """Where commands come in: the control server, which this room doesn't know."""
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Supervisor:
+    def __init__(
+        self, plan: Plan, units: Mapping[str, Unit], world: World, link: GuardLink, *, stay: bool
+    ) -> None:
+        """`stay`: go on when every unit is over by itself, so that `status` can tell why."""
+        self.plan = plan
+        self.units = units
+        self._world = world
+        self._link = link
+        self._stay = stay
+        self.stopping = False
+        self._killing = False
+        self._exit_code = int(ExitCode.OK)
+        self._settling = False
+        self._changed = asyncio.Event()
+        self._over = asyncio.Event()
+        self._watcher = Watcher(lambda: list(units.values()))
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._all_ready = False
+
+    async def run(self, door: Door, started: Mapping[str, Started]) -> int:
+        """From taking over the first children to the last one gone; returns the exit code."""
+        self._listen_to_signals()
+        for name, child in started.items():
+            self.units[name].begin(child)
+        self._on_child()  # who died before SIGCHLD was listened to
+        self._settle()
+        await door.start()
+        watcher = asyncio.create_task(self._watcher.run())
+        try:
+            await self._over.wait()
+        finally:
+            watcher.cancel()
+            await door.close()
+        for unit in self.units.values():
+            unit.close()
+        return self._exit_code
+
+    # Signals
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._link.commands_fd, self._on_command)
+        loop.add_signal_handler(signal.SIGTERM, self.stop, ExitCode.TERMINATED)
+        loop.add_signal_handler(signal.SIGCHLD, self._on_child)
+
+    def _on_command(self) -> None:
+        commands = os.read(self._link.commands_fd, 64)
+        if not commands:
+            asyncio.get_running_loop().remove_reader(self._link.commands_fd)
+            self._world.events.error("guard.gone", "the guard is gone: stopping")
+            self.stop(ExitCode.TERMINATED)
+        for command in commands:
+            if self.stopping:
+                self.kill()
+            else:
+                self.stop(STOP_CODES[bytes([command])])
+
+    def _on_child(self) -> None:
+        """SIGCHLD: orphans that were adopted have died, or the last process of a tree."""
+        ours = frozenset[int]().union(*(unit.waited_for for unit in self.units.values()))
+        self._world.forest.reap_orphans(ours)
+        for unit in self.units.values():
+            unit.tree_changed()
+
+    def stop(self, exit_code: int) -> None:
+        """Stop the instance in an orderly way: dependents before what they depend on."""
+        if not self.stopping:
+            self.stopping = True
+            self._exit_code = int(exit_code)
+            self._world.events.info("instance.stopping", "stopping")
+            self._settle()
+
+    def kill(self) -> None:
+        """Stop at once."""
+        if not self._killing:
+            self._killing = True
+            self._world.events.warning("instance.killing", "killing what is left")
+        for unit in self.units.values():
+            unit.kill()
+
+    # Who waits for whom
+
+    def changed(self, _unit: Unit) -> None:
+        """A unit's state changed: see soon what that means for the others."""
+        if not self._settling:
+            self._settling = True
+            asyncio.get_running_loop().call_soon(self._settle)
+
+    def _settle(self) -> None:
+        self._settling = False
+        if self.stopping:
+            self._stop_next()
+        else:
+            self._start_next()
+            self._announce()
+        if self._is_over():
+            self._over.set()
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _start_next(self) -> None:
+        for unit in self.units.values():
+            if unit.state is State.PENDING:
+                waits = [name for name in unit.plan.service.depends_on if not self.units[name].satisfied]
+                if waits:
+                    unit.block("waits for " + ", ".join(self._named(name) for name in waits))
+                else:
+                    unit.unblocked()
+
+    def _named(self, name: str) -> str:
+        dependency = self.units[name]
+        return f"{name} ({dependency.state})" if dependency.at_rest else name
+
+    def _stop_next(self) -> None:
+        for unit in self.units.values():
+            if not unit.at_rest and all(other.at_rest for other in self._dependents(unit)):
+                if self._killing:
+                    unit.kill()
+                else:
+                    unit.stop()
+
+    def _dependents(self, unit: Unit) -> list[Unit]:
+        return [other for other in self.units.values() if unit.name in other.plan.service.depends_on]
+
+    def _is_over(self) -> bool:
+        if self.stopping:
+            return all(unit.at_rest for unit in self.units.values())
+        if self._stay or not all(unit.at_rest or self._is_stuck(unit) for unit in self.units.values()):
+            return False
+        failed = any(unit.failed for unit in self.units.values())
+        self.stop(ExitCode.SERVICE_FAILED if failed else ExitCode.OK)
+        return all(unit.at_rest for unit in self.units.values())
+
+    def _is_stuck(self, unit: Unit) -> bool:
+        """It waits for something that is over and won't become ready by itself."""
+        needs = [self.units[name] for name in unit.plan.service.depends_on]
+        return unit.state is State.PENDING and any(
+            (need.at_rest and not need.satisfied) or self._is_stuck(need) for need in needs
+        )
+
+    def _announce(self) -> None:
+        ready = all(unit.satisfied for unit in self.units.values() if not unit.is_off)
+        if ready and not self._all_ready:
+            self._world.events.info("instance.ready", "all services are ready")
+        self._all_ready = ready
+
+    def ports_changed(self, unit: Unit) -> None:
+        """Others that were told the old port are started anew with the new one."""
+        for name in dependents_on_ports(self.plan, unit.name):
+            other = self.units[name]
+            if other is not unit and other.state in LIVE:
+                task = asyncio.create_task(other.restart())
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    # For those who ask
+
+    async def until_settled(self, units: Iterable[Unit]) -> None:
+        """Return when each of `units` is ready, over, or stuck behind one that is over."""
+        watched: Sequence[Unit] = list(units)
+        while not all(unit.ready or unit.at_rest or self._is_stuck(unit) for unit in watched):
+            await self._changed.wait()
+
+    async def until_at_rest(self, units: Iterable[Unit]) -> None:
+        watched: Sequence[Unit] = list(units)
+        while not all(unit.at_rest for unit in watched):
+            await self._changed.wait()
+
+    def snapshot(self) -> InstanceSnapshot:
+        record = self._world.claim.record
+        return InstanceSnapshot(
+            instance=record.instance,
+            instance_id=record.instance_id,
+            stack=record.stack,
+            config=record.config,
+            base_port=record.base_port,
+            state=self._state(),
+            supervisor_pid=record.supervisor.pid,
+            supervisor_started=round(record.supervisor.started / os_facts.TICKS_PER_SECOND, 2),
+            services=tuple(unit.snapshot() for unit in self.units.values()),
+        )
+
+    def _state(self) -> str:
+        units = self.units.values()
+        if self.stopping:
+            return "stopping"
+        if any(unit.failed or unit.state is State.BACKOFF or self._is_stuck(unit) for unit in units):
+            return "degraded"
+        waits = (State.PENDING, State.STARTING, State.STOPPING)
+        return "starting" if any(unit.state in waits for unit in units) else "running"

@@ -1,0 +1,75 @@
+"""Writing to somebody who stops reading."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from supervisor.supervise.outlet import BACKLOG_BYTES, Outlet
+
+LINE = b"x" * 1023 + b"\n"
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """A pipe, both ends closed afterwards."""
+    read_end, write_end = os.pipe()
+    yield read_end, write_end
+    for fd in (read_end, write_end):
+        try:
+            os.close(fd)
+        except OSError:
+            pass
+
+
+def collect(fd: int, into: list[bytes]) -> threading.Thread:
+    def read() -> None:
+        while data := os.read(fd, 1 << 20):
+            into.append(data)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    return thread
+
+
+def test_everything_reaches_a_reader(pipe: tuple[int, int]) -> None:
+    """In order, and all of it by the time of close."""
+    got: list[bytes] = []
+    reader = collect(pipe[0], got)
+    outlet = Outlet(pipe[1])
+    for i in range(1000):
+        outlet.write(b"%d\n" % i)
+    outlet.close(timeout=10)
+    os.close(pipe[1])
+    reader.join()
+    assert b"".join(got) == b"".join(b"%d\n" % i for i in range(1000))
+
+
+def test_a_stalled_reader_blocks_nobody(pipe: tuple[int, int]) -> None:
+    """What it can't take is dropped and counted; when it reads on, it is told how many lines."""
+    outlet = Outlet(pipe[1])
+    lines = BACKLOG_BYTES // len(LINE) + 2000
+    for _ in range(lines):
+        outlet.write(LINE)
+    got: list[bytes] = []
+    reader = collect(pipe[0], got)
+    outlet.close(timeout=10)
+    os.close(pipe[1])
+    reader.join()
+    whole = b"".join(got)
+    notice = next(line for line in whole.splitlines() if b"lines skipped" in line)
+    skipped = int(notice.split()[2])
+    assert skipped > 0
+    assert whole.count(LINE) + skipped == lines
+
+
+def test_a_reader_that_goes_away_ends_only_its_copy(pipe: tuple[int, int]) -> None:
+    """No exception, no block."""
+    outlet = Outlet(pipe[1])
+    os.close(pipe[0])
+    for _ in range(BACKLOG_BYTES // len(LINE) * 3):
+        outlet.write(LINE)
+    outlet.close(timeout=10)
