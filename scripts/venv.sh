@@ -1,0 +1,108 @@
+# Sourced by the scripts beside it: sets $root and $venv, and `use_venv` makes the virtual
+# environment when it is missing, incomplete, moved, or older than pyproject.toml.
+# PORTSUP_PYTHON names another Python than the newest one found, with an environment of its own.
+#
+# A second start costs shell builtins only: no Python, no subshell.
+
+scripts=${here:-$0}
+scripts=${scripts%/*}
+case $scripts in
+  /*) root=${scripts%/*} ;;
+  scripts) root=$PWD ;;
+  *) root=$(cd "$scripts/.." && pwd) ;;
+esac
+venv=$root/.venv
+if [ -n "${PORTSUP_PYTHON-}" ]; then
+  venv=${PORTSUP_PYTHON##*/}
+  venv=$root/.venv-${venv#python}
+fi
+
+# use_venv STAMP: what STAMP (.installed, or .installed-dev for the developers' tools too) stands for.
+use_venv() {
+  is_complete "$1" && return
+  echo "portsup: setting up ${venv##*/} (once)…" >&2
+  one_at_a_time set_up "$1" || exit 1
+}
+
+is_complete() {
+  [ "$venv/$1" -nt "$root/pyproject.toml" ] && works "$1"
+}
+
+# A stamp is written last, so an interrupted set-up has none. It names the folder that it was made
+# in: an environment that was moved or copied would run the code of the old place.
+works() {
+  [ -x "$venv/bin/python" ] && [ -e "$venv/$1" ] && read -r made_in <"$venv/$1" && [ "$made_in" -ef "$venv" ]
+}
+
+# one_at_a_time COMMAND…: first starts side by side make one set-up.
+one_at_a_time() {
+  if command -v flock >/dev/null; then
+    (flock 9 && "$@" 9<&-) 9<"$root/scripts/venv.sh"
+  else
+    (
+      until mkdir "$venv.lock" 2>/dev/null; do sleep 0.2; done
+      trap 'rmdir "$venv.lock"' EXIT
+      trap 'exit 130' INT
+      trap 'exit 143' TERM
+      "$@"
+    )
+  fi
+}
+
+set_up() {
+  ! is_complete "$1" || return 0
+  works .installed || { find_python && quietly "$python" -m venv --clear "$venv"; } || return
+  rm -f "$venv/.installed" "$venv/.installed-dev"
+  if [ "$1" = .installed ]; then
+    install -e "$root[web]" || return
+  else
+    install 'pip>=25.1' && install -e "$root[web]" --group "$root/pyproject.toml:dev" || return
+    echo "$venv" >"$venv/.installed-dev"
+  fi
+  echo "$venv" >"$venv/.installed"
+}
+
+install() {
+  quietly "$venv/bin/python" -m pip install --disable-pip-version-check --upgrade "$@"
+}
+
+quietly() {
+  output=$("$@" 2>&1) && return
+  printf '%s\n' "$output" >&2
+  echo "portsup: cannot set up ${venv##*/}: $* failed" >&2
+  return 1
+}
+
+# find_python: sets $python to the first one that is new enough and can make virtual environments.
+find_python() {
+  if [ -n "${PORTSUP_PYTHON-}" ]; then
+    set -- "$PORTSUP_PYTHON"
+  else
+    set -- python3.13 python3.12 python3.11 python3
+  fi
+  lacks_venv=
+  for python; do
+    is_new_enough || continue
+    makes_venvs && return
+    lacks_venv=$python
+  done
+  if [ -z "$lacks_venv" ]; then
+    echo "portsup: needs Python 3.11 or newer; none of these is: $*" >&2
+    return 1
+  fi
+  python=$lacks_venv
+  package=${python##*/}-venv
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    quietly apt-get update -q && quietly apt-get install -qy "$package" && makes_venvs && return
+  fi
+  echo "portsup: $python cannot make a virtual environment: apt install $package" >&2
+  return 1
+}
+
+is_new_enough() {
+  "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+makes_venvs() {
+  "$python" -c 'import venv, ensurepip' 2>/dev/null
+}

@@ -1,0 +1,244 @@
+"""The supervisor process of one instance, wired together: the only place that knows every room.
+
+The order is for the clock: claims and the first children come before asyncio and the control socket
+are imported, so that the services start up while the supervisor does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from supervisor import paths
+from supervisor.cli.number import Claimed, claim_number
+from supervisor.cli.order import Order
+from supervisor.cli.worktree import remember_instance
+from supervisor.clock import Clock, MonotonicClock
+from supervisor.config.load import load
+from supervisor.config.model import Config
+from supervisor.errors import PortsupError
+from supervisor.plan.plan import with_dependencies
+from supervisor.ports.lock import LockFolder
+from supervisor.ports.reserve import Reservation, reserve
+from supervisor.process.guard import GuardLink
+from supervisor.process.reap import Forest
+from supervisor.records import InstanceRecord
+from supervisor.supervise.console import Console
+from supervisor.supervise.events import EventLog
+from supervisor.supervise.launcher import Launcher, Started
+from supervisor.supervise.timings import Timings
+
+if TYPE_CHECKING:
+    from supervisor.supervise.supervisor import Supervisor
+    from supervisor.supervise.unit import Unit, World
+
+
+Announce = Callable[[InstanceRecord], None]
+"""Called once: claims, spawns and the control socket stand."""
+
+
+def bring_up(order: Order, link: GuardLink, announce: Announce) -> int:
+    """Run an instance from its claims to its end; returns the exit code.
+
+    Raises PortsupError if the instance can't be started; then nothing is left of it.
+    """
+    with ExitStack() as stack:
+        try:
+            instance = _claim(order, stack)
+        except PortsupError:
+            stack.close()
+            link.report_finished()  # nothing was spawned, nothing is locked: the guard has nothing to do
+            raise
+        code = instance.run(link, announce)
+    link.report_finished()
+    return code
+
+
+def _claim(order: Order, stack: ExitStack) -> _Instance:
+    """All that an instance holds, to be closed in reverse order by `stack`."""
+    config = load(order.config)
+    clock = MonotonicClock()
+    folder = LockFolder.open(paths.lock_folder())
+    stack.callback(folder.close)
+    claimed = claim_number(config, order.instance, folder)
+    stack.callback(claimed.claim.lock.give_back)
+    names = [unit.name for unit in claimed.plan.units]
+    selected = with_dependencies(claimed.plan, order.services or names)
+    reservations = reserve(claimed.plan, claimed.claim.record, folder, clock)
+    stack.callback(partial(_give_back, reservations))
+    return _Instance(order, config, claimed, folder, clock, reservations, selected, stack)
+
+
+def _give_back(reservations: list[Reservation]) -> None:
+    """What no unit has taken over, as when the start failed."""
+    for reservation in reversed(reservations):
+        reservation.lock.give_back()
+
+
+class _Instance:
+    def __init__(
+        self,
+        order: Order,
+        config: Config,
+        claimed: Claimed,
+        folder: LockFolder,
+        clock: Clock,
+        reservations: list[Reservation],
+        selected: frozenset[str],
+        stack: ExitStack,
+    ) -> None:
+        self._order = order
+        self._config = config
+        self._plan = claimed.plan
+        self._claim = claimed.claim
+        self._record = claimed.claim.record
+        self._folder = folder
+        self._clock = clock
+        self._reservations = reservations
+        self._selected = selected
+        self._logs = Path(self._record.logs)
+        self._data_dir = paths.data_folder(self._logs.parent)
+        self._forest = Forest(self._record.instance_id)
+        self._timings = Timings()
+        self._console = self._open_console()
+        if self._console is not None:
+            stack.callback(self._console.close)
+        self._events = EventLog(
+            paths.event_log(self._logs),
+            self._console.say if self._console else _say_nothing,
+            instance=self._record.instance,
+            instance_id=self._record.instance_id,
+        )
+        stack.callback(self._events.close)
+        self._launcher = Launcher(
+            self._plan,
+            self._claim,
+            reservations,
+            forest=self._forest,
+            data_dir=self._data_dir,
+            environ=_environment(),
+            clock=clock,
+        )
+
+    def run(self, link: GuardLink, announce: Announce) -> int:
+        self._tell_start()
+        self._data_dir.mkdir(parents=True, exist_ok=True)
+        started = self._first_wave()
+        remember_instance(self._config, self._plan.instance)
+
+        import asyncio
+
+        return asyncio.run(self._supervise(link, announce, started))
+
+    async def _supervise(self, link: GuardLink, announce: Announce, started: dict[str, Started]) -> int:
+        from supervisor.control.server import ControlServer
+        from supervisor.supervise.calls import Calls
+        from supervisor.supervise.supervisor import Supervisor
+        from supervisor.supervise.unit import Unit, World
+
+        units: dict[str, Unit] = {}
+        world = self._world(World, lambda: supervisor)
+        supervisor = Supervisor(self._plan, units, world, link, stay=not self._order.console)
+        for unit in self._plan.units:
+            units[unit.name] = Unit(unit, world, self._held(unit.name), up=unit.name in self._selected)
+        calls = Calls(
+            supervisor,
+            self._launcher,
+            self._timings,
+            instance_id=self._record.instance_id,
+            data_dir=self._data_dir,
+        )
+        server = ControlServer(Path(self._record.socket), calls.dispatch)
+        door = _Door(server, lambda: self._open(link, announce))
+        return await supervisor.run(door, started)
+
+    def _world(self, make: type[World], supervisor: Callable[[], Supervisor]) -> World:
+        return make(
+            claim=self._claim,
+            folder=self._folder,
+            launcher=self._launcher,
+            forest=self._forest,
+            events=self._events,
+            timings=self._timings,
+            clock=self._clock,
+            log_path=partial(paths.service_log, self._logs),
+            notify_path=lambda name: paths.socket_path(f"{self._record.instance_id}-{name}"),
+            echo=self._console.lines if self._console else None,
+            changed=lambda unit: supervisor().changed(unit),
+            ports_changed=lambda unit: supervisor().ports_changed(unit),
+        )
+
+    def _open(self, link: GuardLink, announce: Announce) -> None:
+        link.report_socket(Path(self._record.socket))
+        announce(self._record)
+
+    def _held(self, service: str) -> list[Reservation]:
+        return [held for held in self._reservations if held.service == service]
+
+    def _first_wave(self) -> dict[str, Started]:
+        """The children that wait for nobody. One that can't be spawned is its unit's to report."""
+        started = {}
+        for unit in self._plan.units:
+            service = unit.service
+            if unit.name in self._selected and not service.depends_on and service.ready.kind != "notify":
+                try:
+                    started[unit.name] = self._launcher.start(unit, self._held(unit.name), {})
+                except PortsupError:
+                    continue
+        return started
+
+    def _open_console(self) -> Console | None:
+        if not self._order.console:
+            return None
+        label = f"{self._plan.instance}/" if self._order.labelled else ""
+        stdout, stderr = self._order.colour
+        return Console([unit.name for unit in self._plan.units], label=label, colour={1: stdout, 2: stderr})
+
+    def _tell_start(self) -> None:
+        for text in (*self._folder.warnings, *map(str, self._config.warnings)):
+            self._events.warning("config.warning", text)
+        self._events.info(
+            "instance.claimed",
+            f"instance {self._plan.instance} of {self._plan.stack}, base port {self._plan.base_port}",
+            pid=self._record.supervisor.pid,
+            ports={f"{held.service}.{held.pool.name}": held.port for held in self._reservations},
+        )
+        for held in self._reservations:
+            self._timings.add(held.service, "claim", held.claim_seconds)
+
+
+class _Door:
+    """The control server, and what is to happen when it stands."""
+
+    def __init__(self, server: ControlServer, opened: Callable[[], None]) -> None:
+        self._server = server
+        self._opened = opened
+
+    async def start(self) -> None:
+        await self._server.start()
+        self._opened()
+
+    async def close(self) -> None:
+        await self._server.close()
+
+
+def _environment() -> dict[str, str]:
+    """Ours, for the children. The folder of this very `portsup` comes last in PATH, so that a service
+    can call it and finds its own tools first."""
+    import sys
+
+    own = str(Path(sys.executable).parent)
+    path = os.environ.get("PATH", os.defpath)
+    return {**os.environ, "PATH": path if own in path.split(os.pathsep) else f"{path}{os.pathsep}{own}"}
+
+
+def _say_nothing(_level: str, _service: str | None, _message: str) -> None:
+    pass
+
+
+if TYPE_CHECKING:
+    from supervisor.control.server import ControlServer

@@ -1,0 +1,113 @@
+"""`portsup check`: is services.toml right, and what would an instance of it be."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+from supervisor.cli import target
+from supervisor.cli.options import examples, file_option, instance_option, json_option
+from supervisor.cli.output import emit, emit_json, note, printable
+from supervisor.cli.views import Cell, Column, View, port_range, show
+from supervisor.config import load
+from supervisor.config.model import Config, Service
+from supervisor.plan.plan import Plan, UnitPlan, make_plan
+
+SCHEMA = 1
+MASK = "***"
+SECRET_NAME = re.compile("TOKEN|SECRET|PASSW|CREDENTIAL|KEY", re.IGNORECASE)
+PASSWORD_IN_URL = re.compile(r"(?<=://)([^/@\s:]*):[^/@\s]*@")
+
+
+@click.command(epilog=examples("portsup check", "portsup check --instance 3 --json"))
+@instance_option(default=1)
+@file_option
+@json_option
+def check(instance: int, file: Path | None, as_json: bool) -> None:
+    """Check services.toml and show the plan for an instance.
+
+    Exit code 78 if the file is wrong. Warnings go to stderr. Values that look secret are masked.
+    """
+    config = load.load(target.find_config(file))
+    plan = make_plan(config, instance)
+    for warning in config.warnings:
+        note(f"warning: {warning}")
+    if as_json:
+        emit_json(_to_json(config, plan))
+        return
+    emit(
+        printable(f"{plan.stack} instance {plan.instance}, base port {plan.base_port}, {plan.config}") + "\n"
+    )
+    show(plan_view(plan))
+
+
+def plan_view(plan: Plan) -> View:
+    """A line for each pool of each service, in the order in which they start."""
+    rows = [row for unit in plan.units for row in _rows(unit)]
+    columns: list[list[Cell]] = [[Cell(row[i]) for row in rows] for i in range(5)]
+    service, ports, variable, needs, command = columns
+    return View(
+        [
+            Column("service", service, fold=True),
+            Column("ports", ports),
+            Column("variable", variable, drop=2),
+            Column("depends on", needs, drop=1, fold=True),
+            Column("command", command, drop=3, fold=True),
+        ]
+    )
+
+
+def _rows(unit: UnitPlan) -> list[tuple[str, str, str, str, str]]:
+    needs = ", ".join(unit.service.depends_on) or "-"
+    command = _command(unit.service)
+    if not unit.pools:
+        return [(unit.name, "-", "-", needs, command)]
+    first, *further = unit.pools
+    return [
+        (unit.name, port_range(first.ports), first.env, needs, command),
+        *((f"{unit.name} ({pool.name})", port_range(pool.ports), pool.env, "", "") for pool in further),
+    ]
+
+
+def _command(service: Service) -> str:
+    return service.command[0] if service.shell else shlex.join(service.command)
+
+
+def _to_json(config: Config, plan: Plan) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "config": str(plan.config),
+        "stack": plan.stack,
+        "instance": plan.instance,
+        "base_port": plan.base_port,
+        "services": [_unit_to_json(unit) for unit in plan.units],
+        "warnings": [str(warning) for warning in config.warnings],
+    }
+
+
+def _unit_to_json(unit: UnitPlan) -> dict[str, Any]:
+    service = unit.service
+    return {
+        "name": unit.name,
+        "command": list(service.command),
+        "shell": service.shell,
+        "cwd": str(service.cwd),
+        "env": {name: masked(name, value) for name, value in service.env.items()},
+        "pools": {
+            pool.name: {"env": pool.env, "ports": list(pool.ports), "shared": pool.shared}
+            for pool in unit.pools
+        },
+        "depends_on": list(service.depends_on),
+        "ready": str(service.ready.kind),
+        "restart": str(service.restart),
+        "shield": str(service.shield),
+    }
+
+
+def masked(name: str, value: str) -> str:
+    """`value`, unless `name` sounds like a secret; without the password of a URL."""
+    return MASK if SECRET_NAME.search(name) else PASSWORD_IN_URL.sub(rf"\1:{MASK}@", value)

@@ -1,0 +1,147 @@
+"""`portsup down`: ask an instance to stop, and come back when its lock files are gone."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from supervisor import paths, records
+from supervisor.cli import target
+from supervisor.cli.options import (
+    examples,
+    file_option,
+    instance_option,
+    named_on_command_line,
+    timeout_option,
+)
+from supervisor.cli.output import note
+from supervisor.control import client
+from supervisor.errors import NotRunning, PortsupError, UsageError
+from supervisor.records import InstanceRecord
+
+FIRST_PAUSE = 0.005
+LONGEST_PAUSE = 0.02
+"""Seconds between two looks at what is left."""
+
+GUARD_GRACE = 2.0
+"""Seconds that a dead supervisor's guard gets to clear up before we call that prune's job."""
+
+
+@click.command(epilog=examples("portsup down", "portsup down --instance 2", "portsup down --all"))
+@instance_option()
+@click.option(
+    "--all",
+    "all_",
+    is_flag=True,
+    envvar="PORTSUP_ALL",
+    show_envvar=True,
+    help="All instances of this services.toml.",
+)
+@timeout_option
+@file_option
+@click.pass_context
+def down(ctx: click.Context, instance: int | None, all_: bool, timeout: float, file: Path | None) -> None:
+    """Stop an instance, and return when all of its lock files are gone."""
+    if all_ and instance is not None and named_on_command_line(ctx, "instance"):
+        raise UsageError("--all stops every instance, --instance one: use one of them")
+    config = target.find_config(file)
+    chosen = target.of_worktree(config) if all_ else [target.running(config, instance)]
+    if not chosen:
+        note(f"no instance of {config.parent} is up")
+    stop_all(chosen, timeout)
+
+
+def stop_all(instances: Sequence[InstanceRecord], timeout: float) -> None:
+    """Stop `instances` at the same time. Raises the first failure when all are through."""
+    began = time.monotonic()
+    failures = []
+    for record in instances:
+        _ask(record)
+    for record in instances:
+        try:
+            wait_until_gone(record, began + timeout)
+        except PortsupError as failure:
+            failures.append(failure)
+        else:
+            note(f"{target.title(record)} is down ({time.monotonic() - began:.1f}s)")
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise _combined(failures)
+
+
+def _combined(failures: Sequence[PortsupError]) -> PortsupError:
+    details = [line for failure in failures for line in (failure.message, *failure.details)]
+    return PortsupError(
+        f"{len(failures)} instances could not be stopped", details=details, hint=failures[0].hint
+    )
+
+
+def _ask(record: InstanceRecord) -> None:
+    """Raises PortsupError if it may not be asked. One that doesn't answer may be on its way down."""
+    try:
+        with client.Client(record) as instance:
+            instance.call("down")
+    except NotRunning:
+        if not client.may_ask(record):
+            raise
+
+
+def wait_until_gone(record: InstanceRecord, deadline: float) -> None:
+    """Return when the instance has no lock file and no control socket any more.
+
+    `deadline` is on the monotonic clock. Raises PortsupError with what is left then, or NotRunning as
+    soon as it is plain that nobody is there to clear up.
+    """
+    pause = FIRST_PAUSE
+    died = None
+    while left := remains(record):
+        now = time.monotonic()
+        if client.is_dead(record):
+            died = now if died is None else died
+            if now - died > GUARD_GRACE:
+                raise target.dead_supervisor(record)
+        if now >= deadline:
+            raise _still_there(record, left)
+        time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+
+
+def remains(record: InstanceRecord) -> list[str]:
+    """What there still is of the instance: paths of its lock files, or of its socket."""
+    folder = paths.lock_folder()
+    own = records.instance_file(folder, record.base_port)
+    if _belongs(own, record):  # the last one to go: until then there is no need to look further
+        return [str(own)]
+    ports = [
+        str(records.port_file(folder, held.port))
+        for held in records.port_records(folder)
+        if held.instance_id == record.instance_id
+    ]
+    return ports or ([record.socket] if _listens(record.socket) else [])
+
+
+def _belongs(file: Path, record: InstanceRecord) -> bool:
+    found = records.read(file)
+    return found is not None and found.instance_id == record.instance_id
+
+
+def _listens(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+    return True
+
+
+def _still_there(record: InstanceRecord, left: Sequence[str]) -> PortsupError:
+    return PortsupError(
+        f"{target.title(record)} is not down yet",
+        details=[f"left: {path}" for path in left],
+        hint=f"see what it waits for with `portsup status -i {record.instance}`, or look into {record.logs}",
+    )

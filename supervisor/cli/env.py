@@ -1,0 +1,52 @@
+"""`portsup env`: the variables of a running instance, or of one of its services."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from supervisor.cli import target
+from supervisor.cli.options import examples, file_option, instance_option, json_option
+from supervisor.cli.output import emit_bytes
+from supervisor.cli.variables import FORMATS
+from supervisor.control.client import Client
+from supervisor.records import InstanceRecord
+
+MARKER = "PORTSUP_UNIT"
+"""Tells portsup's own children from others: whoever else had it would be ended by prune."""
+
+
+@click.command(
+    epilog=examples("portsup env", "portsup env api-server --json", 'eval "$(portsup env --format shell)"')
+)
+@click.argument("service", required=False)
+@instance_option()
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(list(FORMATS)),
+    default="dotenv",
+    show_default=True,
+    envvar="PORTSUP_FORMAT",
+    show_envvar=True,
+    help="For an env file, a program or a POSIX shell.",
+)
+@file_option
+@json_option
+def env(service: str | None, instance: int | None, format_: str, file: Path | None, as_json: bool) -> None:
+    """Print the variables that a running instance gives to its services.
+
+    With SERVICE: all that this service gets, its own port and settings among them.
+    """
+    record = target.running(target.find_config(file), instance)
+    text = FORMATS["json" if as_json else format_](variables(record, service))
+    emit_bytes(os.fsencode(text))
+
+
+def variables(record: InstanceRecord, service: str | None) -> dict[str, str]:
+    """Asked of the instance. Raises NotRunning, or UsageError if there is no such service."""
+    with Client(record) as connection:
+        answer: dict[str, str] = connection.call("env", service=service)
+    return {name: value for name, value in answer.items() if name != MARKER}

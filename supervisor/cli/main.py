@@ -1,0 +1,206 @@
+"""The command line: which command, and the one place where an error becomes text and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple, NoReturn
+
+import click
+
+from supervisor import __version__
+from supervisor.cli.output import has_colour, note, printable
+from supervisor.errors import ExitCode, PortsupError, UsageError
+
+SIGPIPE_EXIT = 141
+"""128 + SIGPIPE: what a shell shows for `git log | head` too. Python ignores the signal and raises
+BrokenPipeError instead, so the code that the caller would have seen is returned by hand."""
+
+
+class Entry(NamedTuple):
+    """Where a command lives, and its line in `portsup --help`, known without importing it."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "up": Entry("supervisor.cli.up", "up", "Start an instance of the stack."),
+    "down": Entry("supervisor.cli.down", "down", "Stop an instance and give its ports back."),
+    "status": Entry("supervisor.cli.status", "status", "Show this worktree's instances and their services."),
+    "ps": Entry("supervisor.cli.ps", "ps", "List every instance of every stack on the machine."),
+    "logs": Entry("supervisor.cli.logs", "logs", "Print or follow what services printed."),
+    "start": Entry("supervisor.cli.units", "start", "Start services of a running instance."),
+    "stop": Entry("supervisor.cli.units", "stop", "Stop services of a running instance."),
+    "restart": Entry("supervisor.cli.units", "restart", "Restart services of a running instance."),
+    "env": Entry("supervisor.cli.env", "env", "Print the instance's variables."),
+    "exec": Entry("supervisor.cli.exec", "exec_", "Run a command with the instance's variables."),
+    "check": Entry("supervisor.cli.check", "check", "Check services.toml and show the plan for an instance."),
+    "why": Entry("supervisor.cli.why", "why", "Say who holds a port, and what to do next."),
+    "prune": Entry("supervisor.cli.prune", "prune", "Clear what dead supervisors left behind."),
+    "serve": Entry("supervisor.cli.serve", "serve", "Serve the API of all instances over HTTP."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when that command is called, not before."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        command = getattr(import_module(entry.module), entry.attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise _no_such_command(args[0])
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+
+def _no_such_command(name: str) -> UsageError:
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, COMMANDS, n=1)
+    hint = f"did you mean `portsup {close[0]}`?" if close else "`portsup --help` lists the commands"
+    return UsageError(f"there is no command {name!r}", hint=hint)
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="\b\nExamples:\n  portsup up --instance 2\n  portsup status\n  portsup down",
+)
+@click.version_option(__version__, prog_name="portsup")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Run N copies of one stack of services side by side, and never let two of them meet on a port."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(ExitCode.USAGE)
+
+
+def run() -> NoReturn:
+    """The console script."""
+    _open_standard_descriptors()
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(args: Sequence[str]) -> int:
+    """Run one command line and return its exit code. Never raises an Exception."""
+    try:
+        refuse_windows(os.name)
+        with cli.make_context("portsup", list(args)) as ctx:
+            cli.invoke(ctx)
+        return ExitCode.OK
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        _silence_stdout()
+        return SIGPIPE_EXIT
+    except (Exception, click.exceptions.Abort) as failure:
+        return fail(failure)
+
+
+def _open_standard_descriptors() -> None:
+    """A caller may have closed one (`>&-`). The next file that we open would get its number, and with it
+    what was meant for a terminal."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
+
+
+def refuse_windows(os_name: str) -> None:
+    """Raises PortsupError on Windows: file locks that children inherit, sessions and signals are POSIX's."""
+    if os_name == "nt":
+        raise PortsupError(
+            "portsup needs POSIX sessions, signals and file locks, which Windows does not have",
+            hint="run it in WSL 2",
+        )
+
+
+def fail(failure: BaseException) -> int:
+    if os.environ.get("PORTSUP_DEBUG", "0") not in ("", "0"):
+        _print_traceback(failure)
+    error = as_portsup_error(failure)
+    for line in render(error, colour=has_colour(sys.stderr)):
+        _write_line(line)
+    return error.exit_code
+
+
+def as_portsup_error(failure: BaseException) -> PortsupError:
+    """Whatever a command raised, in the shape in which it is shown."""
+    if isinstance(failure, PortsupError):
+        return failure
+    if isinstance(failure, click.exceptions.Abort):
+        return PortsupError("interrupted", exit_code=ExitCode.INTERRUPTED)
+    if isinstance(failure, click.ClickException):
+        return _from_click(failure)
+    return PortsupError(
+        f"internal error: {type(failure).__name__}: {failure}",
+        hint="this is a fault of portsup; PORTSUP_DEBUG=1 shows where",
+        exit_code=ExitCode.INTERNAL,
+    )
+
+
+def _from_click(failure: click.ClickException) -> PortsupError:
+    first, *details = failure.format_message().strip().splitlines() or [""]
+    ctx = getattr(failure, "ctx", None)
+    path = ctx.command_path if ctx is not None else "portsup"
+    message = (first[:1].lower() + first[1:]).removesuffix(".")
+    return UsageError(message, details=[line.strip() for line in details], hint=f"{path} --help")
+
+
+def render(error: PortsupError, *, colour: bool) -> list[str]:
+    """The lines of an error: the message, each detail indented by two spaces, the hint."""
+    bold_red, bold, reset = ("\x1b[1;31m", "\x1b[1m", "\x1b[0m") if colour else ("", "", "")
+    message, *more = error.message.splitlines() or [""]
+    details = [*more, *(line for detail in error.details for line in detail.splitlines())]
+    lines = [f"{bold_red}portsup:{reset} {printable(message)}"]
+    lines += [f"  {printable(line)}" for line in details]
+    if error.hint:
+        lines.append(f"{bold}hint:{reset} {printable(error.hint)}")
+    return lines
+
+
+def _write_line(line: str) -> None:
+    """Write a rendered line, whose colours are ours. Nobody can be told that stderr is gone."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+    except OSError:
+        pass
+
+
+def _print_traceback(failure: BaseException) -> None:
+    import traceback
+
+    for line in "".join(traceback.format_exception(failure)).splitlines():
+        note(line)
+
+
+def _silence_stdout() -> None:
+    """Lead stdout to nowhere, or the interpreter's own flush at its end would complain once more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)

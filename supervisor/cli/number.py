@@ -1,0 +1,88 @@
+"""Claiming an instance number: the one that was asked for, this worktree's last one, or the lowest free."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+from supervisor import paths
+from supervisor.cli import target
+from supervisor.cli.order import Wish
+from supervisor.cli.worktree import last_instance
+from supervisor.config.model import Config
+from supervisor.control import client
+from supervisor.errors import InstanceTaken
+from supervisor.plan.plan import Plan, make_plan
+from supervisor.platform import os_facts
+from supervisor.ports.lock import LockFolder
+from supervisor.ports.reserve import InstanceClaim, claim_instance
+from supervisor.records import InstanceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    plan: Plan
+    claim: InstanceClaim
+
+
+def claim_number(config: Config, wish: Wish, folder: LockFolder) -> Claimed:
+    """Raises InstanceTaken, with who has it; UsageError for a number whose ports pass 65535."""
+    if isinstance(wish, int):
+        return _claim(config, wish, folder)
+    if wish is None:
+        _refuse_second(config)
+    for number in _candidates(config, wish):
+        try:
+            return _claim(config, number, folder)
+        except InstanceTaken:
+            continue
+    raise AssertionError("make_plan refuses a number that is too high before the candidates end")
+
+
+def _candidates(config: Config, wish: Wish) -> Iterator[int]:
+    last = last_instance(config) if wish is None else None
+    if last is not None:
+        yield last
+    yield from count(1)
+
+
+def _refuse_second(config: Config) -> None:
+    """Without `-i`, a worktree has one instance: a second `up` is more likely a slip than a wish."""
+    for record in target.of_worktree(config.path):
+        if not client.is_dead(record):
+            raise InstanceTaken(
+                f"instance {record.instance} of this worktree is already up",
+                details=[target.describe(record)],
+                hint="see `portsup status`; `portsup up -i auto` starts one more",
+            )
+
+
+def _claim(config: Config, number: int, folder: LockFolder) -> Claimed:
+    plan = make_plan(config, number)
+    return Claimed(plan, claim_instance(folder, _record(plan)))
+
+
+def _record(plan: Plan) -> InstanceRecord:
+    instance_id = f"{plan.stack}-{plan.instance}-{secrets.token_hex(3)}"
+    supervisor = os_facts.owner(os.getpid())
+    assert supervisor is not None, "we live"
+    own_folder = paths.instance_folder(plan.config, plan.stack, plan.instance)
+    return InstanceRecord(
+        stack=plan.stack,
+        config=str(plan.config),
+        instance=plan.instance,
+        instance_id=instance_id,
+        supervisor=supervisor,
+        uid=os.getuid(),
+        boot_id=os_facts.boot_id(),
+        pidns=os_facts.pid_namespace(),
+        netns=os_facts.net_namespace(),
+        acquired_at=time.time(),
+        base_port=plan.base_port,
+        socket=str(paths.socket_path(instance_id)),
+        logs=str(paths.log_folder(own_folder)),
+    )

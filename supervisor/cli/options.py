@@ -1,0 +1,104 @@
+"""Options that several commands share, defined once. Each can come from PORTSUP_<OPTION>."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from supervisor.cli.output import printable
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+AUTO = "auto"
+"""The lowest free instance number, for the commands that start one."""
+
+
+class InstanceNumber(click.ParamType):  # type: ignore[type-arg]  # generic in newer clicks only
+    """A number from 1, or "auto" where a command can start an instance."""
+
+    name = "number"
+
+    def __init__(self, *, auto: bool = False) -> None:
+        self.auto = auto
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        text = str(value)
+        if text == AUTO:
+            return AUTO if self.auto else self.fail(f"{AUTO!r} makes sense only where one starts", param, ctx)
+        if text.isascii() and text.isdigit() and int(text) >= 1:
+            return int(text)
+        allowed = f"a number from 1, or {AUTO!r}" if self.auto else "a number from 1"
+        return self.fail(f"{printable(text)!r} is not {allowed}", param, ctx)
+
+    def get_metavar(self, *_: Any, **__: Any) -> str:
+        return f"N|{AUTO}" if self.auto else "N"
+
+
+def instance_option(*, auto: bool = False, default: int | None = None) -> Callable[[F], F]:
+    """`-i/--instance`, as the parameter `instance`: int, "auto" if that is allowed, or `default`."""
+    return click.option(
+        "-i",
+        "--instance",
+        type=InstanceNumber(auto=auto),
+        default=default,
+        show_default=default is not None,
+        envvar="PORTSUP_INSTANCE",
+        show_envvar=True,
+        help="Which instance.",
+    )
+
+
+def _file_option(*names: str) -> Callable[[F], F]:
+    return click.option(
+        *names,
+        type=click.Path(path_type=Path),
+        metavar="PATH",
+        envvar="PORTSUP_FILE",
+        show_envvar=True,
+        help="The services.toml to use; default: the nearest one, here or in a folder above.",
+    )
+
+
+file_option = _file_option("-f", "--file")
+"""`-f/--file`, as the parameter `file`: Path or None."""
+
+long_file_option = _file_option("--file")
+"""The same, for a command whose `-f` means something else."""
+
+json_option = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    envvar="PORTSUP_JSON",
+    show_envvar=True,
+    help="Print JSON.",
+)
+"""`--json`, as the parameter `as_json`."""
+
+timeout_option = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    envvar="PORTSUP_TIMEOUT",
+    show_envvar=True,
+    help="How long to wait.",
+)
+"""`--timeout`, as the parameter `timeout`: seconds."""
+
+services_argument = click.argument("services", nargs=-1, required=True, metavar="SERVICE...")
+"""One or more services, as the parameter `services`."""
+
+
+def examples(*lines: str) -> str:
+    """An epilog that click prints as it stands."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def named_on_command_line(ctx: click.Context, parameter: str) -> bool:
+    """Whether the user typed it, rather than having inherited it from the environment."""
+    return ctx.get_parameter_source(parameter) is click.core.ParameterSource.COMMANDLINE

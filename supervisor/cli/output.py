@@ -1,0 +1,70 @@
+"""Writing for people and for programs: data to stdout, everything else to stderr.
+
+Names of stacks, worktrees and services may come from another user's lock file, so that nothing goes
+to a terminal before its control characters are made visible.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from supervisor.errors import PortsupError
+
+
+def emit(text: str) -> None:
+    """Write `text`, which ends in a newline unless it is empty, to stdout at once."""
+    emit_bytes(text.encode(getattr(sys.stdout, "encoding", None) or "utf-8", "backslashreplace"))
+
+
+def emit_bytes(data: bytes) -> None:
+    """Raises BrokenPipeError if the reader went away, PortsupError if stdout can't take the data."""
+    if sys.stdout is None:  # the caller closed it, as `>&-` does
+        return
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise PortsupError(f"cannot write to standard output: {error.strerror}") from error
+
+
+def emit_json(document: Mapping[str, Any]) -> None:
+    """One JSON object, indented where a person looks at it and on one line where a program reads."""
+    import json
+
+    emit(json.dumps(document, indent=2 if is_terminal(sys.stdout) else None) + "\n")
+
+
+def note(text: str) -> None:
+    """Say one line on stderr. A stderr that is closed or full is no reason to fail."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.write(printable(text) + "\n")
+        sys.stderr.flush()
+    except OSError:
+        pass
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def has_colour(stream: TextIO | None) -> bool:
+    """Whether colours may go there: a terminal that knows them, and NO_COLOR is unset or empty."""
+    return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def printable(text: str) -> str:
+    """`text` with control characters as escapes, so that it cannot move a cursor or retitle a window."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape", "surrogatepass").decode("ascii")

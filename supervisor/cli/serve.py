@@ -1,0 +1,31 @@
+"""`portsup serve`: the API server, which is itself a service of the sample stack."""
+
+from __future__ import annotations
+
+import click
+
+from supervisor.cli.options import examples
+from supervisor.errors import UsageError
+
+
+@click.command(epilog=examples("portsup serve --port 9000", "PORT=9000 portsup serve"))
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    envvar=["PORTSUP_PORT", "PORT"],
+    show_envvar=True,
+    help="The port of 127.0.0.1 to listen on.",
+)
+def serve(port: int | None) -> None:
+    """Serve the API of all instances over HTTP, on 127.0.0.1 only.
+
+    Below `portsup up` the port comes from the service's pool, in PORT.
+    """
+    if port is None:
+        raise UsageError(
+            "no port to listen on",
+            hint="name one with `portsup serve --port 9000`, or make it a service of services.toml",
+        )
+    from supervisor.web import serve as server
+
+    server.serve(port)

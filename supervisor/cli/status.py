@@ -1,0 +1,104 @@
+"""`portsup status`: this worktree's instances and their services."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from supervisor import paths
+from supervisor.cli import target
+from supervisor.cli.options import examples, file_option, instance_option, json_option, named_on_command_line
+from supervisor.cli.output import emit_json, note
+from supervisor.control import registry
+from supervisor.errors import ExitCode, UsageError
+from supervisor.snapshot import InstanceSnapshot, document
+
+WATCH_SECONDS = 1.0
+
+
+@click.command(
+    epilog=examples("portsup status", "portsup status --instance 2 --watch", "portsup status --all --json")
+)
+@instance_option()
+@click.option(
+    "--all", "all_", is_flag=True, envvar="PORTSUP_ALL", show_envvar=True, help="All of the machine's."
+)
+@click.option(
+    "--watch", is_flag=True, envvar="PORTSUP_WATCH", show_envvar=True, help="Look again each second."
+)
+@file_option
+@json_option
+@click.pass_context
+def status(
+    ctx: click.Context, instance: int | None, all_: bool, watch: bool, file: Path | None, as_json: bool
+) -> None:
+    """Show this worktree's instances and their services.
+
+    Where one is named and not up, the exit code is 1; where there is none at all, the table is empty.
+    """
+    if all_ and instance is not None:
+        if named_on_command_line(ctx, "instance"):
+            raise UsageError("--all shows every instance, --instance one: use one of them")
+        instance = None
+    if watch and as_json:
+        raise UsageError("--watch draws a table: leave out --json, or ask again for each look")
+    config = None if all_ else target.find_config(file)
+    if watch:
+        _watch(config, instance)
+    else:
+        found = _show_once(config, instance, as_json)
+        if instance is not None and all(seen.state == "dead" for seen in found):
+            ctx.exit(ExitCode.SERVICE_FAILED)
+
+
+def _look(config: Path | None, instance: int | None) -> list[InstanceSnapshot]:
+    """Raises NotRunning if an instance was named that has no record."""
+    if config is None:
+        return registry.snapshots(paths.lock_folder(), include_dead=True)
+    records = target.of_worktree(config)
+    if instance is not None:
+        records = [record for record in records if record.instance == instance]
+        if not records:
+            raise target.not_up(config, instance)
+    return registry.snapshots_of(records)
+
+
+def _show_once(config: Path | None, instance: int | None, as_json: bool) -> list[InstanceSnapshot]:
+    instances = _look(config, instance)
+    if as_json:
+        emit_json(document(instances))
+    elif instances:
+        from supervisor.cli import views
+
+        views.show(views.status_view(instances))
+    else:
+        note(_nothing(config))
+    return instances
+
+
+def _nothing(config: Path | None) -> str:
+    if config is None:
+        return "no instance is up on this machine"
+    return f"no instance of {config.parent} is up; start one with `portsup up`"
+
+
+def _watch(config: Path | None, instance: int | None) -> None:
+    """Redraw until somebody interrupts. Without a terminal each look is printed below the last."""
+    from rich.console import Console
+    from rich.live import Live
+
+    from supervisor.cli import views
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        while True:
+            _show_once(config, instance, as_json=False)
+            time.sleep(WATCH_SECONDS)
+    with Live(console=console, auto_refresh=False) as live:
+        while True:
+            instances = _look(config, instance)
+            view = views.status_view(instances) if instances else views.View([], [_nothing(config)])
+            live.update(views.renderable(view, console.width), refresh=True)
+            time.sleep(WATCH_SECONDS)

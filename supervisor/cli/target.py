@@ -1,0 +1,119 @@
+"""Which services.toml, and which of its running instances, a command means.
+
+A running instance is found by its record in the lock folder. services.toml is looked for, never read:
+`status` and `down` work as well after it was broken or deleted.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from supervisor import paths
+from supervisor.control import client, registry
+from supervisor.errors import ConfigError, NotRunning, UsageError
+from supervisor.records import Holder, InstanceRecord
+
+FILE_NAME = "services.toml"
+
+
+def find_config(file: Path | None) -> Path:
+    """The absolute path of `file`, else of the nearest services.toml, here or in a folder above.
+
+    A folder counts too if an instance still runs from a services.toml that was deleted there: else a
+    worktree inside another one would be taken for the outer one. Raises ConfigError if there is neither.
+    """
+    deleted = _deleted_configs()
+    if file is not None:
+        return _given(file, deleted.values())
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if os.path.lexists(folder / FILE_NAME):  # a dangling link is the loader's to complain about
+            return folder / FILE_NAME
+        if folder in deleted:
+            return deleted[folder]
+    raise ConfigError(
+        f"no {FILE_NAME} in {here} or in a folder above it",
+        hint="name one with --file PATH; `portsup ps` lists what runs on this machine",
+    )
+
+
+def _given(file: Path, deleted: Collection[Path]) -> Path:
+    """Links to folders are followed and a link to a file is not: each worktree has its own stack."""
+    path = file / FILE_NAME if file.is_dir() else file
+    path = path.parent.resolve() / path.name
+    if not os.path.lexists(path) and path not in deleted:
+        raise ConfigError(f"there is no {path}", hint="`portsup ps` lists what runs on this machine")
+    return path
+
+
+def _deleted_configs() -> dict[Path, Path]:
+    """Folder → services.toml, for instances that run from a file that is no longer there."""
+    configs = {Path(record.config) for record in registry.instances(paths.lock_folder(), include_dead=True)}
+    return {config.parent: config for config in configs if not config.exists()}
+
+
+def of_worktree(config: Path) -> list[InstanceRecord]:
+    """The records of all instances of this services.toml, dead supervisors' too, by number."""
+    known = registry.instances(paths.lock_folder(), include_dead=True)
+    return [record for record in known if record.config == str(config)]
+
+
+def running(config: Path, instance: int | None) -> InstanceRecord:
+    """The running instance with that number, or the only one that this services.toml has.
+
+    Raises NotRunning if there is none, or UsageError if none was named and several run.
+    """
+    known = [record for record in of_worktree(config) if instance in (None, record.instance)]
+    live = [record for record in known if not client.is_dead(record)]
+    if len(live) == 1:
+        return live[0]
+    if live:
+        raise _ambiguous(config, live)
+    raise _not_running(config, instance, known)
+
+
+def _ambiguous(config: Path, live: Sequence[InstanceRecord]) -> UsageError:
+    return UsageError(
+        f"{len(live)} instances of {config.parent} are up; which one?",
+        details=[describe(record) for record in live],
+        hint=f"name one, for example with `-i {live[0].instance}`",
+    )
+
+
+def _not_running(config: Path, instance: int | None, dead: Sequence[InstanceRecord]) -> NotRunning:
+    if dead:
+        return dead_supervisor(dead[0])
+    if instance is not None:
+        return not_up(config, instance)
+    return NotRunning(f"no instance of {config.parent} is up", hint="start one with `portsup up`")
+
+
+def not_up(config: Path, instance: int) -> NotRunning:
+    """What to say of an instance that has no record, with those that have one."""
+    return NotRunning(
+        f"instance {instance} of {config.parent} is not up",
+        details=[describe(record) for record in of_worktree(config)],
+        hint=f"start it with `portsup up -i {instance}`",
+    )
+
+
+def dead_supervisor(record: InstanceRecord) -> NotRunning:
+    """What to say of an instance whose record is there and whose supervisor is not."""
+    return NotRunning(
+        f"{title(record)} is not up: its supervisor (pid {record.supervisor.pid}) is dead",
+        hint="`portsup prune` clears what it left behind",
+    )
+
+
+def title(record: Holder) -> str:
+    return f"{record.stack} instance {record.instance}"
+
+
+def describe(record: InstanceRecord) -> str:
+    """One line for a list of instances: number, state, pid, since when."""
+    state = client.snapshot(record).state
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.acquired_at))
+    return f"instance {record.instance}: {state}, pid {record.supervisor.pid}, since {since}"

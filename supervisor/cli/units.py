@@ -1,0 +1,76 @@
+"""`portsup start`, `stop` and `restart`: single services of a running instance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from supervisor.cli import target
+from supervisor.cli.options import (
+    examples,
+    file_option,
+    instance_option,
+    json_option,
+    services_argument,
+    timeout_option,
+)
+from supervisor.cli.output import emit, emit_json, printable
+from supervisor.control.client import Client
+from supervisor.errors import ExitCode
+from supervisor.snapshot import SCHEMA, ServiceSnapshot
+
+
+def _command(name: str, text: str) -> click.Command:
+    @services_argument
+    @instance_option()
+    @timeout_option
+    @file_option
+    @json_option
+    @click.pass_context
+    def call(
+        ctx: click.Context,
+        services: tuple[str, ...],
+        instance: int | None,
+        timeout: float,
+        file: Path | None,
+        as_json: bool,
+    ) -> None:
+        record = target.running(target.find_config(file), instance)
+        with Client(record) as connection:
+            answer = connection.call(name, services=list(dict.fromkeys(services)), timeout=timeout)
+        _report(ctx, [ServiceSnapshot.from_json(service) for service in answer["services"]], as_json)
+
+    example = examples(f"portsup {name} api-server", f"portsup {name} -i 2 api-server sandra-ia")
+    decorate: Callable[[Callable[..., Any]], click.Command] = click.command(name, help=text, epilog=example)
+    return decorate(call)
+
+
+def _report(ctx: click.Context, after: Sequence[ServiceSnapshot], as_json: bool) -> None:
+    """Print the states that the services have now; exit 1 if one of them failed."""
+    if as_json:
+        emit_json({"schema": SCHEMA, "services": [service.to_json() for service in after]})
+    else:
+        emit("".join(f"{printable(_line(service))}\n" for service in after))
+    if any(_failed(service) for service in after):
+        ctx.exit(ExitCode.SERVICE_FAILED)
+
+
+def _failed(service: ServiceSnapshot) -> bool:
+    """A job that is through with its work and said so has not failed."""
+    return service.state == "FATAL" or (service.state == "EXITED" and service.exit != "code 0")
+
+
+def _line(service: ServiceSnapshot) -> str:
+    words = [service.name, service.state]
+    if service.url is not None and service.pid is not None:
+        words.append(service.url)
+    line = " ".join(words)
+    return f"{line}: {service.reason}" if service.reason else line
+
+
+start = _command("start", "Start services of a running instance, and wait until they are ready.")
+stop = _command("stop", "Stop services of a running instance, and give their ports back.")
+restart = _command("restart", "Restart services of a running instance on the ports that they have.")

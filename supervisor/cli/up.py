@@ -1,0 +1,201 @@
+"""`portsup up`: start an instance, in the foreground or as a daemon, or several at once."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from supervisor import paths
+from supervisor.cli import target
+from supervisor.cli.options import examples, file_option, instance_option
+from supervisor.cli.order import Order
+from supervisor.cli.output import has_colour, note
+from supervisor.errors import ExitCode, PortsupError, UsageError
+from supervisor.process.detach import Answer, detached
+from supervisor.process.guard import GuardLink, guarded
+
+if TYPE_CHECKING:
+    from supervisor.records import InstanceRecord
+
+
+@click.command(
+    epilog=examples(
+        "portsup up                    the next instance of this worktree, in the foreground",
+        "portsup up --instance 2 -d    instance 2, in the background",
+        "portsup up -i 1 --count 3     instances 1, 2 and 3 together",
+        "portsup up -i 1 --wait        in the background; returns when every service is ready",
+    )
+)
+@click.argument("services", nargs=-1, metavar="[SERVICE]...")
+@instance_option(auto=True)
+@file_option
+@click.option(
+    "--count",
+    type=click.IntRange(1, 500),
+    default=1,
+    metavar="K",
+    envvar="PORTSUP_COUNT",
+    show_envvar=True,
+    help="Start K instances that live and end together.",
+)
+@click.option(
+    "-d",
+    "--detach",
+    is_flag=True,
+    envvar="PORTSUP_DETACH",
+    show_envvar=True,
+    help="Run in the background; return when claims, spawns and the control socket stand.",
+)
+@click.option(
+    "--wait",
+    is_flag=True,
+    envvar="PORTSUP_WAIT",
+    show_envvar=True,
+    help="Like --detach, but return when every service is ready; exit 1 if one fails.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    envvar="PORTSUP_TIMEOUT",
+    show_envvar=True,
+    help="How long --wait waits; default: as long as the services' own ready timeouts take.",
+)
+def up(
+    services: tuple[str, ...],
+    instance: Any,
+    file: Path | None,
+    count: int,
+    detach: bool,
+    wait: bool,
+    timeout: float | None,
+) -> None:
+    """Start an instance of the stack: claim a port for each service, start the services, watch them.
+
+    Without SERVICE, all services; else these and what they depend on. Without -i, this worktree's last
+    number while it is free, else the lowest free one. In the foreground, Ctrl-C stops the instance and a
+    second one kills it.
+    """
+    if timeout is not None and not wait:
+        raise UsageError("--timeout is for --wait")
+    orders = [_order(services, number, file) for number in _numbers(instance, count)]
+    if detach or wait:
+        _in_background(orders, wait=wait, timeout=timeout)
+        return
+    if len(orders) == 1:
+        sys.exit(_in_foreground(orders[0]))
+    from supervisor.cli.together import together
+
+    sys.exit(together([partial(_in_foreground, replace(order, labelled=True)) for order in orders]))
+
+
+def _numbers(instance: Any, count: int) -> list[Any]:
+    if count == 1:
+        return [instance]
+    return [instance + i for i in range(count)] if isinstance(instance, int) else ["auto"] * count
+
+
+def _order(services: tuple[str, ...], instance: Any, file: Path | None) -> Order:
+    return Order(
+        config=target.find_config(file),
+        instance=instance,
+        services=services,
+        console=True,
+        labelled=False,
+        colour=(has_colour(sys.stdout), has_colour(sys.stderr)),
+    )
+
+
+def _in_foreground(order: Order) -> int:
+    """Returns in the guard only."""
+
+    def supervise(link: GuardLink) -> int:
+        from supervisor.cli.bringup import bring_up
+        from supervisor.cli.main import fail
+
+        try:
+            return bring_up(order, link, lambda _record: None)
+        except Exception as failure:
+            return fail(failure)
+
+    return guarded(supervise, paths.lock_folder())
+
+
+def _start_daemon(order: Order) -> InstanceRecord:
+    """Raises the PortsupError of the daemon's start."""
+
+    def body(answer: Answer) -> int:
+        return guarded(lambda link: supervise(link, answer), paths.lock_folder(), close_in_guard=[answer.fd])
+
+    def supervise(link: GuardLink, answer: Answer) -> int:
+        from supervisor.cli.bringup import bring_up
+        from supervisor.cli.main import as_portsup_error
+        from supervisor.records import encode
+
+        try:
+            return bring_up(order, link, lambda record: answer({"record": encode(record).decode()}))
+        except Exception as failure:
+            error = as_portsup_error(failure)
+            answer({"error": error.to_json()})
+            return error.exit_code
+
+    return _parse(detached(body))
+
+
+def _parse(facts: dict[str, Any]) -> InstanceRecord:
+    from supervisor.records import InstanceRecord, decode
+
+    if "error" in facts:
+        raise PortsupError.from_json(facts["error"])
+    record = decode(facts["record"].encode())
+    assert isinstance(record, InstanceRecord)
+    return record
+
+
+def _in_background(orders: list[Order], *, wait: bool, timeout: float | None) -> None:
+    """All or none: when one doesn't come up, those before it are taken down again."""
+    records: list[InstanceRecord] = []
+    try:
+        for order in orders:
+            records.append(_start_daemon(replace(order, console=False)))
+            note(f"portsup: {target.title(records[-1])} is up, base port {records[-1].base_port}")
+        if wait:
+            _wait(records, timeout)
+    except (KeyboardInterrupt, PortsupError) as failure:
+        if isinstance(failure, KeyboardInterrupt) or len(records) < len(orders):
+            _take_down(records)
+        raise
+
+
+def _take_down(records: list[InstanceRecord]) -> None:
+    from supervisor.cli.down import stop_all
+
+    stop_all(records, timeout=60.0)
+
+
+def _wait(records: list[InstanceRecord], timeout: float | None) -> None:
+    """Raises PortsupError if a service is not ready, and leaves the instances up to be looked at."""
+    from supervisor.control.client import Client
+
+    unready: list[str] = []
+    for record in records:
+        with Client(record) as client:
+            result = client.wait(timeout)
+            snapshot = client.call("snapshot")
+        for service in snapshot["services"]:
+            if service["name"] in result["failed"]:
+                reason = service["reason"] or "no reason known"
+                unready.append(f"{target.title(record)}: {service['name']} is {service['state']}: {reason}")
+    if unready:
+        raise PortsupError(
+            "not every service is ready",
+            details=unready,
+            hint="`portsup logs SERVICE` shows what it printed; what is up stays up until `portsup down`",
+            exit_code=ExitCode.SERVICE_FAILED,
+        )
+    note("portsup: every service is ready")

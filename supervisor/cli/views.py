@@ -1,0 +1,292 @@
+"""Snapshots as tables. Decides what is shown and what gives way on a narrow terminal.
+
+Building a table imports no rich; only printing one does.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from supervisor.cli.output import emit, has_colour, is_terminal, printable
+from supervisor.snapshot import InstanceSnapshot, ServiceSnapshot
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+GAP = 2
+"""Spaces between columns. No lines are drawn: they would only be in the way of grep and cut."""
+
+FOLD_MIN = 18
+"""Cells to which a column that may fold is narrowed before another one is dropped."""
+
+UNLIMITED = 100_000
+"""Cells; the width of what is not a terminal."""
+
+STATE_STYLES = {
+    "RUNNING": "green",
+    "PENDING": "yellow",
+    "STARTING": "yellow",
+    "BACKOFF": "yellow",
+    "STOPPING": "yellow",
+    "STOPPED": "dim",
+    "EXITED": "dim",
+    "FATAL": "bold red",
+    "running": "green",
+    "starting": "yellow",
+    "stopping": "yellow",
+    "degraded": "bold red",
+    "dead": "bold red",
+    "unreachable": "bold red",
+}
+SHIELD_STYLES = {"up": "green", "lost": "bold red", "off": "dim", "none": "dim"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    title: str
+    cells: Sequence[Cell]
+    drop: int = 0
+    """What gives way on a narrow terminal: the highest first, 0 never."""
+    fold: bool = False
+    """Whether a long cell may go on in the next line."""
+    right: bool = False
+
+    def width(self) -> int:
+        """Cells of a terminal that the column takes unfolded."""
+        from rich.cells import cell_len
+
+        return max(cell_len(text) for text in [self.title, *(printable(cell.text) for cell in self.cells)])
+
+    def narrowest(self) -> int:
+        return min(self.width(), FOLD_MIN) if self.fold else self.width()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A table, and lines below it that say more."""
+
+    columns: Sequence[Column]
+    lines: Sequence[str] = ()
+
+
+def duration(seconds: float | None) -> str:
+    """Two units at most: "4.2s", "3m 5s", "2h 0m", "5d 3h"."""
+    if seconds is None:
+        return "-"
+    if seconds < 10:
+        return f"{max(int(seconds * 10), 0) / 10}s"
+    minutes, rest = divmod(int(seconds), 60)
+    if not minutes:
+        return f"{rest}s"
+    hours, minutes = divmod(minutes, 60)
+    if not hours:
+        return f"{minutes}m {rest}s"
+    days, hours = divmod(hours, 24)
+    return f"{days}d {hours}h" if days else f"{hours}h {minutes}m"
+
+
+def port_range(ports: Sequence[int]) -> str:
+    """The ports of a pool in their order: "6000-6002" if they follow each other, else "9000, 9005"."""
+    first = ports[0]
+    if len(ports) > 1 and list(ports) == list(range(first, first + len(ports))):
+        return f"{first}-{ports[-1]}"
+    return ", ".join(str(port) for port in ports)
+
+
+def home_as_tilde(path: str) -> str:
+    home = os.environ.get("HOME", "").rstrip("/")
+    return "~" + path.removeprefix(home) if home and f"{path}/".startswith(f"{home}/") else path
+
+
+def status_view(instances: Sequence[InstanceSnapshot]) -> View:
+    """Every service of `instances`, and below them why some are not RUNNING."""
+    several = len({instance.config for instance in instances}) > 1
+    rows = [row for instance in instances for row in _status_rows(instance, several)]
+    titles = [
+        Column("instance", ()),
+        Column("service", (), fold=True),
+        Column("state", ()),
+        Column("port", ()),
+        Column("url", (), drop=5),
+        Column("pid", (), drop=1, right=True),
+        Column("shield", (), drop=4),
+        Column("restarts", (), drop=3, right=True),
+        Column("uptime", (), drop=2, right=True),
+    ]
+    lines = [line for instance in instances for line in _reasons(instance, several)]
+    return View(_filled(titles, rows), lines)
+
+
+def _status_rows(instance: InstanceSnapshot, several: bool) -> list[list[Cell]]:
+    label = Cell(_label(instance, several))
+    if not instance.services:
+        state = Cell(instance.state, STATE_STYLES.get(instance.state, ""))
+        return [[label, Cell("-"), state, *[Cell("-")] * 6]]
+    return [[label, *_service_cells(service)] for service in instance.services]
+
+
+def _label(instance: InstanceSnapshot, several: bool) -> str:
+    return f"{instance.stack} {instance.instance}" if several else str(instance.instance)
+
+
+def _service_cells(service: ServiceSnapshot) -> list[Cell]:
+    return [
+        Cell(service.name),
+        Cell(service.state, STATE_STYLES.get(service.state, "")),
+        Cell(_ports(service)),
+        Cell(service.url or "-"),
+        Cell(str(service.pid or "-")),
+        Cell(service.shield, SHIELD_STYLES.get(service.shield, "")),
+        Cell(str(service.restarts)),
+        Cell(duration(service.uptime_s)),
+    ]
+
+
+def _ports(service: ServiceSnapshot) -> str:
+    """The main port as a number, further ones with the name of their pool."""
+    named = [f"{pool}:{port}" for pool, port in service.ports.items() if pool != "port"]
+    main = [] if service.port is None else [str(service.port)]
+    return " ".join(main + named) or "-"
+
+
+def _reasons(instance: InstanceSnapshot, several: bool) -> list[str]:
+    label = _label(instance, several)
+    pid = instance.supervisor_pid
+    if instance.state == "dead":
+        return [f"{label}: its supervisor (pid {pid}) is dead; `portsup prune` clears what it left"]
+    if instance.state == "unreachable":
+        return [f"{label}: its supervisor (pid {pid}) does not answer"]
+    return [
+        f"{label} {service.name}: {why}"
+        for service in instance.services
+        if (why := _reason(service)) is not None
+    ]
+
+
+def _reason(service: ServiceSnapshot) -> str | None:
+    if service.state == "RUNNING" and service.shield != "lost":
+        return None
+    last = None if service.exit is None else f"last exit: {service.exit}"
+    return "; ".join(part for part in (service.reason, last) if part) or None
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRow:
+    """One line of `portsup ps`."""
+
+    stack: str
+    instance: int
+    state: str
+    base_port: int
+    worktree: str
+    pid: int
+    ready: int | None
+    """None where the instance can't be asked, as another user's."""
+    total: int | None
+    age_s: float
+
+
+def ps_view(instances: Iterable[InstanceRow]) -> View:
+    rows = [_ps_cells(instance) for instance in instances]
+    titles = [
+        Column("stack", (), fold=True),
+        Column("instance", (), right=True),
+        Column("state", ()),
+        Column("base port", (), drop=2, right=True),
+        Column("worktree", (), fold=True),
+        Column("pid", (), drop=3, right=True),
+        Column("services", (), right=True),
+        Column("age", (), drop=1, right=True),
+    ]
+    return View(_filled(titles, rows))
+
+
+def _ps_cells(row: InstanceRow) -> list[Cell]:
+    return [
+        Cell(row.stack),
+        Cell(str(row.instance)),
+        Cell(row.state, STATE_STYLES.get(row.state, "")),
+        Cell(str(row.base_port)),
+        Cell(home_as_tilde(row.worktree)),
+        Cell(str(row.pid)),
+        Cell("-" if row.total is None else f"{row.ready}/{row.total}"),
+        Cell(duration(row.age_s)),
+    ]
+
+
+def _filled(titles: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[Column]:
+    return [replace(column, cells=[row[i] for row in rows]) for i, column in enumerate(titles)]
+
+
+def fitting(columns: Sequence[Column], width: int) -> list[Column]:
+    """The columns that are shown in `width` cells."""
+    shown = list(columns)
+    while _needed(shown) > width and any(column.drop for column in shown):
+        shown.remove(max(shown, key=lambda column: column.drop))
+    return shown
+
+
+def _needed(columns: Sequence[Column]) -> int:
+    return sum(column.narrowest() for column in columns) + GAP * (len(columns) - 1)
+
+
+def show(view: View) -> None:
+    """Print `view` to stdout: fitted to a terminal, in full width elsewhere."""
+    if is_terminal(sys.stdout):
+        emit(render(view, width=terminal_width(), colour=has_colour(sys.stdout)))
+    else:
+        emit(render(view, width=UNLIMITED, colour=False))
+
+
+def terminal_width() -> int:
+    return shutil.get_terminal_size().columns
+
+
+def render(view: View, *, width: int, colour: bool) -> str:
+    """`view` as text, each line without spaces at its end."""
+    from io import StringIO
+
+    from rich.console import Console
+
+    console = Console(
+        file=StringIO(),
+        width=width,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        no_color=not colour,
+        legacy_windows=False,
+    )
+    with console.capture() as captured:
+        console.print(renderable(view, width), soft_wrap=False)
+    return "".join(line.rstrip() + "\n" for line in captured.get().splitlines())
+
+
+def renderable(view: View, width: int) -> RenderableType:
+    """`view` for rich, whose markup and highlighting stay out of it: names are shown as they are."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
+    shown = fitting(view.columns, width)
+    for column in shown:
+        table.add_column(
+            Text(column.title),
+            justify="right" if column.right else "left",
+            no_wrap=not column.fold,
+            overflow="fold" if column.fold else "ellipsis",
+        )
+    for row in zip(*(column.cells for column in shown), strict=True):
+        table.add_row(*(Text(printable(cell.text), style=cell.style) for cell in row))
+    return Group(table, *(Text(printable(line)) for line in view.lines))

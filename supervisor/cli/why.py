@@ -1,0 +1,84 @@
+"""`portsup why`: who has a port, and whose pool it is in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from supervisor import paths
+from supervisor.cli import target
+from supervisor.cli.options import examples, file_option, json_option
+from supervisor.cli.output import emit, emit_json, printable
+from supervisor.config.model import Config, Pool, RelativePool
+from supervisor.errors import ConfigError
+from supervisor.ports.owner import Holding, PortReport, inspect
+
+SCHEMA = 1
+
+
+@click.command(epilog=examples("portsup why 6000", "portsup why 9000 --json"))
+@click.argument("port", type=click.IntRange(1, 65535))
+@file_option
+@json_option
+def why(port: int, file: Path | None, as_json: bool) -> None:
+    """Say who holds a port, and what to do next.
+
+    Asks the lock file, the record in it and the kernel. If there is a services.toml here, it says
+    too which of its pools the port is in.
+    """
+    report = inspect(paths.lock_folder(), port)
+    config = _config(file)
+    pools = [] if config is None else pools_with(config, port)
+    if as_json:
+        emit_json({"schema": SCHEMA, **report.to_json(), "pools": pools})
+        return
+    lines = [report.line(), *_listeners(report), *(_pool_line(pool) for pool in pools), *_hint(report)]
+    emit("".join(f"{printable(line)}\n" for line in lines))
+
+
+def _listeners(report: PortReport) -> list[str]:
+    """Who really listens, where the report's line is about who holds the lock."""
+    if report.holding is Holding.FOREIGN:
+        return []
+    return [f"listening: {user}" for user in report.listeners]
+
+
+def _hint(report: PortReport) -> list[str]:
+    return [] if report.holding is Holding.FREE else [f"hint: {report.hint()}"]
+
+
+def _config(file: Path | None) -> Config | None:
+    """This worktree's, if there is one that can be read: here it only adds to the answer."""
+    from supervisor.config import load
+
+    try:
+        return load.load(target.find_config(file))
+    except ConfigError:
+        if file is not None:
+            raise
+        return None
+
+
+def pools_with(config: Config, port: int) -> list[dict[str, Any]]:
+    """The pools of `config` that `port` is in; "instance" is None for a shared pool, which is everyone's."""
+    return [
+        {"stack": config.stack, "service": service.name, "pool": pool.name, "instance": instance}
+        for service in config.services
+        for pool in service.pools
+        for instance in _instances_with(config, pool, port)
+    ]
+
+
+def _instances_with(config: Config, pool: Pool, port: int) -> list[int | None]:
+    """Which instance has `port` in this pool: at most one, since pools stay within their stride."""
+    if not isinstance(pool, RelativePool):
+        return [None] if port in pool.ports else []
+    before, place = divmod(port - config.base_port - pool.offset, config.stride)
+    return [before + 1] if before >= 0 and place < pool.size else []
+
+
+def _pool_line(pool: dict[str, Any]) -> str:
+    whose = "every instance" if pool["instance"] is None else f"instance {pool['instance']}"
+    return f"in the pool {pool['pool']!r} of {pool['service']} of {whose} of {pool['stack']}"

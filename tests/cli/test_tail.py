@@ -1,0 +1,103 @@
+"""The end of a file and what is added to it, also when it is truncated or replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from supervisor.cli import tail
+from supervisor.cli.tail import Tail
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "service.log"
+
+
+@pytest.fixture
+def followed(path: Path) -> Iterator[Tail]:
+    path.write_bytes(b"one\ntwo\n")
+    followed = Tail(path)
+    assert b"".join(followed.last(1)) == b"two\n"
+    yield followed
+    followed.close()
+
+
+def last(path: Path, lines: int) -> bytes:
+    opened = Tail(path)
+    try:
+        return b"".join(opened.last(lines))
+    finally:
+        opened.close()
+
+
+@given(
+    st.lists(st.sampled_from([b"\n", b"a\n", b"b" * 7 + b"\n", b"\xff\0\n"])),
+    st.sampled_from([b"", b"end"]),
+    st.integers(0, 12),
+    st.integers(1, 9),
+)
+def test_last_lines_whatever_the_block(parts: list[bytes], end: bytes, lines: int, block: int) -> None:
+    """As if the file were read whole; an unfinished line counts as one."""
+    data = b"".join(parts) + end
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        path = Path(folder) / "log"
+        path.write_bytes(data)
+        patch.setattr(tail, "BLOCK", block)
+        expected = data.splitlines(keepends=True) if b"\r" not in data else []
+        assert last(path, lines) == b"".join(
+            expected[len(expected) - lines :] if lines < len(expected) else expected
+        )
+
+
+def test_a_large_file_is_read_from_its_end(path: Path) -> None:
+    """Only the blocks that hold the wanted lines are read, so that size costs nothing."""
+    with path.open("wb") as file:
+        file.truncate(1 << 40)  # a sparse terabyte
+        file.seek(0, 2)
+        file.write(b"\nlast but one\nlast\n")
+    assert last(path, 2) == b"last but one\nlast\n"
+
+
+def test_a_missing_file_has_no_lines_and_may_come(path: Path) -> None:
+    """A service that has printed nothing yet."""
+    opened = Tail(path)
+    try:
+        assert b"".join(opened.last(5)) == b"" and opened.more() == b""
+        path.write_bytes(b"late\n")
+        assert opened.more() == b"late\n"
+    finally:
+        opened.close()
+
+
+def test_more_is_what_was_added(followed: Tail, path: Path) -> None:
+    """Once, and then nothing."""
+    with path.open("ab") as file:
+        file.write(b"three")
+    assert followed.more() == b"three"
+    assert followed.more() == b""
+
+
+def test_a_truncated_file_is_read_from_its_start(followed: Tail, path: Path) -> None:
+    """As after `: > service.log`."""
+    path.write_bytes(b"new\n")
+    assert followed.more() == b"new\n"
+
+
+def test_a_replaced_file_is_read_to_its_end_first(followed: Tail, path: Path) -> None:
+    """Rotation loses no line of the old file and none of the new one."""
+    with path.open("ab") as file:
+        file.write(b"old end\n")
+    path.rename(path.with_suffix(".1"))
+    assert followed.more() == b"old end\n"
+    assert followed.more() == b""
+    path.write_bytes(b"new start\n")
+    assert followed.more() == b"new start\n"
+    with path.open("ab") as file:
+        file.write(b"and on\n")
+    assert followed.more() == b"and on\n"

@@ -1,0 +1,179 @@
+"""Which services.toml and which instance is meant, with real records in a lock folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from supervisor import records
+from supervisor.cli import target
+from supervisor.config import load
+from supervisor.errors import ConfigError, NotRunning, UsageError
+from supervisor.platform import Owner, os_facts
+from supervisor.records import InstanceRecord
+
+Register = Callable[..., InstanceRecord]
+
+
+@pytest.fixture
+def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "locks"
+    folder.mkdir()
+    monkeypatch.setenv("PORTSUP_LOCK_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty services.toml in a folder that is the current one."""
+    worktree = tmp_path / "tree"
+    worktree.mkdir()
+    monkeypatch.chdir(worktree)
+    (worktree / "services.toml").touch()
+    return worktree / "services.toml"
+
+
+@pytest.fixture
+def register(locks: Path) -> Register:
+    """Writes the record of an instance whose supervisor is this process, or a dead one."""
+
+    def write(config: Path, instance: int, *, dead: bool = False) -> InstanceRecord:
+        owner = os_facts.owner(os.getpid())
+        assert owner is not None
+        record = InstanceRecord(
+            stack="qwen",
+            config=str(config),
+            instance=instance,
+            instance_id=f"qwen-{instance}-{config.parent.name}",
+            supervisor=Owner(owner.pid, owner.started - 1) if dead else owner,
+            uid=os.getuid(),
+            boot_id=os_facts.boot_id(),
+            pidns=os_facts.pid_namespace(),
+            netns=os_facts.net_namespace(),
+            acquired_at=0.0,
+            base_port=5900 + 100 * instance + sum(config.parent.name.encode()),
+            socket=str(locks / "none.sock"),
+            logs=str(locks),
+        )
+        records.instance_file(locks, record.base_port).write_bytes(records.encode(record))
+        return record
+
+    return write
+
+
+def test_the_nearest_file_is_found(config: Path, locks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a folder below, the same path that the loader gives."""
+    below = config.parent / "a" / "b"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    assert target.find_config(None) == config == load.find(below)
+
+
+def test_file_name_is_the_loader_s() -> None:
+    """Known here without importing the loader."""
+    assert target.FILE_NAME == load.FILE_NAME
+
+
+def test_a_named_file_may_be_a_folder_or_relative(config: Path, locks: Path) -> None:
+    """Always one absolute path, whichever way it was written."""
+    (config.parent / "sub").mkdir()
+    for named in (config, config.parent, Path(), Path("services.toml"), Path("sub/../services.toml")):
+        assert target.find_config(named) == config
+
+
+def test_worktrees_that_share_a_file_by_a_link_are_two(config: Path, locks: Path) -> None:
+    """The link itself names the worktree."""
+    other = config.parent / "other"
+    other.mkdir()
+    (other / "services.toml").symlink_to(config)
+    assert target.find_config(other) == other / "services.toml"
+
+
+@pytest.mark.parametrize("named", [None, Path("missing.toml")])
+def test_no_file_is_a_config_error(
+    named: Path | None, locks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a way out."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as error:
+        target.find_config(named)
+    assert error.value.hint
+
+
+def test_a_deleted_file_of_a_running_instance_is_still_found(config: Path, register: Register) -> None:
+    """By its record, from the worktree and from below it, and by name."""
+    record = register(config, 1)
+    config.unlink()
+    assert target.find_config(None) == config
+    assert target.find_config(config) == config
+    assert target.running(config, None) == record
+
+
+def test_a_worktree_inside_another_is_not_taken_for_the_outer(
+    config: Path, register: Register, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the inner services.toml is gone, `down` must not stop the outer instance."""
+    inner = config.parent / "inner"
+    inner.mkdir()
+    monkeypatch.chdir(inner)
+    register(config, 1)
+    register(inner / "services.toml", 2)
+    assert target.find_config(None) == inner / "services.toml"
+
+
+def test_the_only_running_instance_is_meant(config: Path, register: Register) -> None:
+    """Dead ones and those of other worktrees don't count."""
+    register(config, 1, dead=True)
+    register(config.parent / "other" / "services.toml", 3)
+    record = register(config, 2)
+    assert target.running(config, None) == record
+
+
+def test_several_are_listed(config: Path, register: Register) -> None:
+    """With what tells them apart, and how to name one."""
+    register(config, 1)
+    second = register(config, 2)
+    with pytest.raises(UsageError) as error:
+        target.running(config, None)
+    assert len(error.value.details) == 2
+    assert error.value.details[0].startswith(f"instance 1: unreachable, pid {os.getpid()}, since 19")
+    assert "-i 1" in str(error.value.hint)
+    assert target.running(config, 2) == second
+
+
+def test_none_is_not_running(config: Path, register: Register) -> None:
+    """The hint starts one."""
+    with pytest.raises(NotRunning) as error:
+        target.running(config, None)
+    assert "portsup up" in str(error.value.hint)
+
+
+def test_the_named_one_is_not_running(config: Path, register: Register) -> None:
+    """Those that are up are listed."""
+    register(config, 1)
+    with pytest.raises(NotRunning) as error:
+        target.running(config, 2)
+    assert [line.split(":")[0] for line in error.value.details] == ["instance 1"]
+    assert "portsup up -i 2" in str(error.value.hint)
+
+
+def test_a_dead_supervisor_is_prune_s_job(config: Path, register: Register) -> None:
+    """Said at once, instead of waiting for an answer."""
+    register(config, 1, dead=True)
+    for number in (None, 1):
+        with pytest.raises(NotRunning, match="is dead") as error:
+            target.running(config, number)
+        assert "portsup prune" in str(error.value.hint)
+
+
+def test_foreign_files_in_the_folder_are_passed_over(config: Path, register: Register, locks: Path) -> None:
+    """Garbage, and records of another schema, are nobody's instances."""
+    record = register(config, 1)
+    (locks / "instance-1.lock.json").write_bytes(b"\xff{")
+    (locks / "instance-2.lock.json").write_bytes(
+        records.encode(record).replace(b'"schema": 1', b'"schema": 9')
+    )
+    assert target.of_worktree(config) == [record]

@@ -1,0 +1,57 @@
+"""Options, marks and fixtures of the whole suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness import Home, Portsup, port_block, private_home
+from hypothesis import settings
+
+settings.register_profile("portsup", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("portsup")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="also run the tests marked long")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes seconds; run on one Python version only")
+    config.addinivalue_line("markers", "long: takes minutes; runs with --long only")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--long"):
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes; run with --long"))
+
+
+@pytest.fixture
+def ports_block() -> Iterator[int]:
+    """The base of 1000 free ports that are this test's alone."""
+    with port_block() as base:
+        yield base
+
+
+@pytest.fixture
+def portsup_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """Private folders for locks, state and sockets, also for code that runs in this process.
+
+    At the end nothing may be left that a supervisor of this home spawned.
+    """
+    with private_home() as home:
+        for name, value in home.variables.items():
+            monkeypatch.setenv(name, value)
+        yield home
+
+
+@pytest.fixture
+def portsup(portsup_home: Home, tmp_path: Path) -> Iterator[Portsup]:
+    """The real command, run in this test's tmp_path."""
+    command = Portsup(portsup_home, tmp_path)
+    yield command
+    command.close()

@@ -1,0 +1,374 @@
+"""What tests with real processes share: a home of their own, ports of their own, the real command.
+
+The fixtures in conftest.py hand these out; scripts/three_instances.py and bench/ use them too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import http.client
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+import tomli_w
+
+ROOT = Path(__file__).parents[1]
+SAMPLE_SERVICE = ROOT / "scripts" / "sample_service.py"
+COMMAND = (sys.executable, "-m", "supervisor")
+MARKER = "PORTSUP_UNIT"
+"""In the environment of every child that portsup spawns, and of nobody else."""
+
+BLOCK = 1000
+BLOCKS = range(11_000, 31_000, BLOCK)
+"""Below the kernel's ephemeral ports, above those that browsers refuse."""
+
+LOOK_EVERY = 0.01
+"""Seconds between two looks at a condition."""
+
+T = TypeVar("T")
+
+
+def wait_until(look: Callable[[], T | None], seconds: float, what: str = "a condition") -> T:
+    """The first truthy answer of `look`. Raises AssertionError after `seconds` without one."""
+    deadline = time.monotonic() + seconds
+    while not (answer := look()):
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
+        time.sleep(LOOK_EVERY)
+    return answer
+
+
+# Ports
+
+
+@contextlib.contextmanager
+def port_block() -> Iterator[int]:
+    """The base of a block of 1000 ports that are free, and no other test's while this is open.
+
+    The block is claimed by a flock, so that test runs side by side never share one.
+    """
+    folder = Path(f"/tmp/portsup-test-ports-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    base, claim = wait_until(lambda: _claim_block(folder), 30, "a free block of ports")
+    try:
+        yield base
+    finally:
+        os.close(claim)
+
+
+def _claim_block(folder: Path) -> tuple[int, int] | None:
+    for base in random.sample(BLOCKS, len(BLOCKS)):
+        claim = os.open(folder / str(base), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(claim)
+            continue
+        if all(is_bindable(port) for port in range(base, base + BLOCK)):
+            return base, claim
+        os.close(claim)
+    return None
+
+
+def is_bindable(port: int) -> bool:
+    """Whether a server could listen on `port` on every address, IPv4 and IPv6."""
+    dual = socket.has_dualstack_ipv6()
+    with socket.socket(socket.AF_INET6 if dual else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if dual:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+    return True
+
+
+FOREIGNER = """
+import socket, sys
+listening = []
+for host in sys.argv[2:]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening.append(socket.create_server((host, int(sys.argv[1])), family=family))
+print("listening", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextlib.contextmanager
+def foreigner(port: int, *hosts: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that portsup did not start and that listens on `port` of `hosts` (127.0.0.1)."""
+    arguments = [sys.executable, "-I", "-S", "-c", FOREIGNER, str(port), *(hosts or ("127.0.0.1",))]
+    process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with process:
+        try:
+            assert process.stdout is not None and process.stdout.readline() == "listening\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def health(port: int, path: str = "/api/health") -> dict[str, Any] | None:
+    """What the service on `port` answers, or None if nobody does."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        answer = json.loads(connection.getresponse().read())
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+    return answer if isinstance(answer, dict) else None
+
+
+# Stacks
+
+
+def write_stack(
+    folder: Path,
+    services: Mapping[str, Any],
+    *,
+    base_port: int,
+    defaults: Mapping[str, Any] | None = None,
+    **stack: Any,
+) -> Path:
+    """services.toml in `folder`. A service without a command runs the sample service, and is ready
+    when that answers."""
+    document: dict[str, Any] = {"stack": {"name": "test", "base_port": base_port, **stack}}
+    if defaults:
+        document["defaults"] = dict(defaults)
+    sample = {"command": [sys.executable, "-I", "-S", str(SAMPLE_SERVICE)], "ready": {"http": "/api/health"}}
+    document["services"] = {
+        name: dict(keys) if "command" in keys else {**sample, **keys} for name, keys in services.items()
+    }
+    path = folder / "services.toml"
+    path.write_text(tomli_w.dumps(document))
+    return path
+
+
+# A home
+
+
+@dataclass(frozen=True)
+class Home:
+    """Folders of a test's own for locks, state and sockets. Paths are short: sockets lie below."""
+
+    folder: Path
+
+    @property
+    def locks(self) -> Path:
+        return self.folder / "locks"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What makes portsup live here."""
+        return {
+            "PORTSUP_LOCK_DIR": str(self.locks),
+            "XDG_STATE_HOME": str(self.folder / "state"),
+            "XDG_RUNTIME_DIR": str(self.folder / "run"),
+        }
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """This process's environment without its portsup variables, and with those of this home."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith("PORTSUP_")}
+        return {**own, **self.variables, "NO_COLOR": "1", "COLUMNS": "200"}
+
+    def lock_files(self) -> list[str]:
+        return sorted(path.name for path in self.locks.glob("*.lock.json"))
+
+    def logs(self, instance: int = 1) -> Path:
+        """Where the logs of the only worktree's instance lie."""
+        (folder,) = self.folder.glob(f"state/portsup/*/{instance}/logs")
+        return folder
+
+    def events(self, instance: int = 1) -> list[dict[str, Any]]:
+        """What the supervisor wrote to its event log."""
+        lines = (self.logs(instance) / "portsup.events.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+    def processes(self) -> list[psutil.Process]:
+        """Every live process that was started with this home in its environment."""
+        return [process for process in psutil.process_iter() if self._owns(process)]
+
+    def children(self) -> list[psutil.Process]:
+        """Those of them that a supervisor spawned, and their descendants."""
+        return [process for process in self.processes() if MARKER in _environment(process)]
+
+    def _owns(self, process: psutil.Process) -> bool:
+        if process.pid == os.getpid():
+            return False
+        return _environment(process).get("PORTSUP_LOCK_DIR") == str(self.locks)
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    try:
+        return process.environ()
+    except (psutil.Error, OSError):
+        return {}
+
+
+@contextlib.contextmanager
+def private_home() -> Iterator[Home]:
+    """A Home that is removed at the end. Ends what still runs there; raises AssertionError if a
+    child outlived its supervisor, or a supervisor an orderly stop."""
+    home = Home(Path(tempfile.mkdtemp(prefix="p", dir="/tmp")))
+    (home.folder / "run").mkdir(mode=0o700)
+    try:
+        yield home
+    finally:
+        leaked = _end(home)
+        shutil.rmtree(home.folder, ignore_errors=True)
+    assert not leaked, "left running:\n" + "\n".join(leaked)
+
+
+def _end(home: Home) -> list[str]:
+    """Stop every supervisor of `home` orderly; kill what is left after that, and tell what it was."""
+    supervisors = [process for process in home.processes() if MARKER not in _environment(process)]
+    for process in supervisors:
+        _signal(process, signal.SIGTERM)
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: not home.processes(), 10 if supervisors else 1)
+    left = home.processes()
+    told = [_describe(process) for process in left]
+    for process in left:
+        _signal(process, signal.SIGKILL)
+    return told
+
+
+def _signal(process: psutil.Process, signum: int) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.send_signal(signum)  # psutil compares the start time first
+
+
+def _describe(process: psutil.Process) -> str:
+    try:
+        return f"{process.pid} {_environment(process).get(MARKER, '')} {' '.join(process.cmdline())}"
+    except psutil.Error:
+        return f"{process.pid}, gone meanwhile"
+
+
+# The command
+
+
+@dataclass(frozen=True)
+class Background:
+    """A `portsup up` in the foreground of a terminal that isn't there: a session of its own."""
+
+    process: subprocess.Popen[bytes]
+    output: Path
+    """What it wrote to stdout."""
+    errors: Path
+    """What it wrote to stderr."""
+
+    @property
+    def stdout(self) -> str:
+        return self.output.read_text(errors="replace")
+
+    @property
+    def stderr(self) -> str:
+        return self.errors.read_text(errors="replace")
+
+    def interrupt(self) -> None:
+        """Ctrl-C: SIGINT to the whole foreground group, as a terminal sends it."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def wait(self, seconds: float = 15) -> int:
+        """The exit code. Raises TimeoutExpired."""
+        return self.process.wait(seconds)
+
+
+class Portsup:
+    """The real command line, run in `cwd` and at home in `home`."""
+
+    def __init__(self, home: Home, cwd: Path) -> None:
+        self.home = home
+        self.cwd = cwd
+        self._started: list[Background] = []
+
+    def run(
+        self, *arguments: str, seconds: float = 30, cwd: Path | None = None, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it to its end."""
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=cwd or self.cwd,
+            env={**self.home.environ, **environ},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+
+    def ask(self, *arguments: str, cwd: Path | None = None) -> Any:
+        """What it prints as JSON; `arguments` get `--json`. Raises AssertionError if it fails."""
+        done = self.run(*arguments, "--json", cwd=cwd)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def instance(self, number: int) -> dict[str, Any]:
+        """One instance as `status --json` shows it."""
+        (found,) = self.ask("status", "-i", str(number))["instances"]
+        assert isinstance(found, dict)
+        return found
+
+    def up(self, *arguments: str, cwd: Path | None = None, **environ: str) -> Background:
+        """Start `portsup up` in the background; ended with this object."""
+        return self.start("up", *arguments, cwd=cwd, **environ)
+
+    def start(self, *arguments: str, cwd: Path | None = None, **environ: str) -> Background:
+        stem = self.home.folder / f"{arguments[0]}-{len(self._started)}"
+        output, errors = stem.with_suffix(".out"), stem.with_suffix(".err")
+        with output.open("wb") as out, errors.open("wb") as err:
+            process = subprocess.Popen(
+                [*COMMAND, *arguments],
+                cwd=cwd or self.cwd,
+                env={**self.home.environ, **environ},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        background = Background(process, output, errors)
+        self._started.append(background)
+        return background
+
+    def wait_for_services(
+        self, number: int, states: Sequence[str] = ("RUNNING",), seconds: float = 15
+    ) -> Any:
+        """The instance, once each of its services is in one of `states`."""
+
+        def look() -> dict[str, Any] | None:
+            done = self.run("status", "-i", str(number), "--json")
+            instances = json.loads(done.stdout)["instances"] if done.returncode == 0 else []
+            if not instances or not instances[0]["services"]:
+                return None  # its control socket doesn't stand yet
+            there = all(service["state"] in states for service in instances[0]["services"])
+            return dict(instances[0]) if there else None
+
+        return wait_until(look, seconds, f"instance {number} in {states}")
+
+    def close(self) -> None:
+        """End what `start` started: orderly, and after ten seconds at once."""
+        for background in self._started:
+            background.process.terminate()
+        for background in self._started:
+            try:
+                background.wait(10)
+            except subprocess.TimeoutExpired:
+                background.process.kill()
+                background.wait()

@@ -1,0 +1,614 @@
+"""The commands against an instance that answers on a real control socket and does as each test says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import Home, Portsup, wait_until
+
+from supervisor import paths, records
+from supervisor.control.server import ControlServer
+from supervisor.errors import UsageError
+from supervisor.platform import Owner, os_facts
+from supervisor.records import InstanceRecord, PortRecord
+from supervisor.snapshot import InstanceSnapshot, ServiceSnapshot, document
+
+
+def unit(name: str, port: int, state: str = "RUNNING", **fields: Any) -> ServiceSnapshot:
+    known: dict[str, Any] = {
+        "ready": state == "RUNNING",
+        "pid": 4242 if state == "RUNNING" else None,
+        "ports": {"port": port},
+        "pools": {"port": (port, port + 1)},
+        "url": f"http://127.0.0.1:{port}",
+        "shield": "up",
+        "restarts": 0,
+        "uptime_s": 3.0,
+        "exit": None,
+        "reason": None,
+    }
+    return ServiceSnapshot(name=name, state=state, **{**known, **fields})
+
+
+class Instance:
+    """The registry entry and control socket of one instance of `config`, whose supervisor is this process."""
+
+    def __init__(self, home: Home, config: Path, number: int = 1, supervisor: Owner | None = None) -> None:
+        self.answers: dict[str, Any] = {"down": {}}
+        """Method → result, or an exception to raise."""
+        self.calls: list[tuple[str, Mapping[str, Any]]] = []
+        home.locks.mkdir(exist_ok=True)
+        self.record = self._claim(home, config, number, supervisor or _myself())
+        self.services: tuple[ServiceSnapshot, ...] = (
+            unit("api", self.record.base_port),
+            unit("web", self.record.base_port + 10),
+        )
+        self._server = ControlServer(Path(self.record.socket), self._dispatch)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._run(self._server.start())
+
+    def _claim(self, home: Home, config: Path, number: int, supervisor: Owner) -> InstanceRecord:
+        logs = home.folder / f"logs-{number}"
+        logs.mkdir()
+        common: dict[str, Any] = {
+            "stack": "qwen",
+            "config": str(config),
+            "instance": number,
+            "instance_id": f"qwen-{number}-0000",
+            "supervisor": supervisor,
+            "uid": os.getuid(),
+            "boot_id": os_facts.boot_id(),
+            "pidns": os_facts.pid_namespace(),
+            "netns": os_facts.net_namespace(),
+            "acquired_at": time.time() - 75,
+        }
+        base_port = 5900 + 100 * number
+        record = InstanceRecord(
+            **common,
+            base_port=base_port,
+            socket=str(paths.socket_path(f"qwen-{number}")),
+            logs=str(logs),
+        )
+        port = PortRecord(**common, port=base_port, pool="port", service="api", child=None)
+        self.instance_file = records.instance_file(home.locks, base_port)
+        self.port_file = records.port_file(home.locks, base_port)
+        self.instance_file.write_bytes(records.encode(record))
+        self.port_file.write_bytes(records.encode(port))
+        return record
+
+    async def _dispatch(self, method: str, params: Mapping[str, Any]) -> Any:
+        self.calls.append((method, params))
+        answer = self.snapshot.to_json() if method == "snapshot" else self.answers[method]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    @property
+    def snapshot(self) -> InstanceSnapshot:
+        return InstanceSnapshot(
+            instance=self.record.instance,
+            instance_id=self.record.instance_id,
+            stack=self.record.stack,
+            config=self.record.config,
+            base_port=self.record.base_port,
+            state="running",
+            supervisor_pid=self.record.supervisor.pid,
+            supervisor_started=1.5,
+            services=self.services,
+        )
+
+    def was_asked(self, method: str) -> bool:
+        return any(called == method for called, _ in self.calls)
+
+    def _run(self, coroutine: Any) -> None:
+        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
+
+    def hang_up(self) -> None:
+        """Close the socket, as a supervisor does at its end."""
+        self._run(self._server.close())
+
+    def close(self) -> None:
+        self.hang_up()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+
+def _myself() -> Owner:
+    owner = os_facts.owner(os.getpid())
+    assert owner is not None
+    return owner
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A services.toml that can't be read: none of these commands needs to."""
+    path = tmp_path.resolve() / "services.toml"
+    path.write_text("broken [")
+    return path
+
+
+@pytest.fixture
+def instance(portsup_home: Home, config: Path) -> Iterator[Instance]:
+    running = Instance(portsup_home, config)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def second(portsup_home: Home, config: Path) -> Iterator[Instance]:
+    running = Instance(portsup_home, config, 2)
+    yield running
+    running.close()
+
+
+# status and ps
+
+
+def test_status_json_is_the_document(instance: Instance, second: Instance, portsup: Portsup) -> None:
+    """Exactly the snapshots, on one line."""
+    done = portsup.run("status", "--json")
+    assert done.returncode == 0 and done.stderr == ""
+    assert json.loads(done.stdout) == document([instance.snapshot, second.snapshot])
+    assert done.stdout.count("\n") == 1
+
+
+def test_status_of_one(instance: Instance, second: Instance, portsup: Portsup) -> None:
+    """By option, and by what a service inherits from its own instance."""
+    for done in (
+        portsup.run("status", "-i", "2", "--json"),
+        portsup.run("status", "--json", PORTSUP_INSTANCE="2"),
+    ):
+        assert json.loads(done.stdout) == document([second.snapshot])
+
+
+def test_status_table_in_a_pipe(instance: Instance, portsup: Portsup) -> None:
+    """Plain words in columns."""
+    instance.services = (unit("api", 6000), unit("web", 6010, "BACKOFF", reason="tries again in 2 s"))
+    head, api, web, why = portsup.run("status").stdout.splitlines()
+    assert " ".join(head.split()) == "instance service state port url pid shield restarts uptime"
+    assert api.split() == ["1", "api", "RUNNING", "6000", "http://127.0.0.1:6000", "4242", "up", "0", "3.0s"]
+    assert web.split()[:3] == ["1", "web", "BACKOFF"]
+    assert why == "1 web: tries again in 2 s"
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_status_fits_its_terminal(columns: int, instance: Instance, portsup: Portsup) -> None:
+    """On a real terminal of that width no line is wider, and NO_COLOR is honoured."""
+    shown = on_terminal(portsup, columns, "status")
+    assert "\x1b" not in shown and "RUNNING" in shown
+    assert max(len(line) for line in shown.splitlines()) <= columns
+
+
+def test_status_is_coloured_on_a_terminal(instance: Instance, portsup: Portsup) -> None:
+    """Unless NO_COLOR is set."""
+    assert "\x1b[32mRUNNING" in on_terminal(portsup, 80, "status", NO_COLOR="", TERM="xterm")
+
+
+def on_terminal(portsup: Portsup, columns: int, *arguments: str, **environ: str) -> str:
+    """What the command prints to a terminal of that width."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    variables = {**portsup.home.environ, **environ}
+    del variables["COLUMNS"]
+    try:
+        command = [sys.executable, "-m", "supervisor", *arguments]
+        process = subprocess.Popen(command, cwd=portsup.cwd, env=variables, stdout=slave, stderr=slave)
+        os.close(slave)
+        shown = b""
+        try:
+            while block := os.read(master, 65536):
+                shown += block
+        except OSError:  # Linux's way of saying that the last writer is gone
+            pass
+        assert process.wait(10) == 0, shown
+    finally:
+        os.close(master)
+    return shown.decode().replace("\r\n", "\n")
+
+
+def test_status_watch_ends_with_ctrl_c(instance: Instance, portsup: Portsup) -> None:
+    """Exit 130 and no comment; without a terminal each look is printed below the last."""
+    watching = portsup.start("status", "--watch")
+    wait_until(lambda: watching.stdout.count("instance  service") >= 2, 10, "two looks")
+    watching.interrupt()
+    assert watching.wait() == 130
+    assert watching.stderr == ""
+
+
+def test_status_of_none(portsup: Portsup, config: Path) -> None:
+    """An empty answer is an answer, unless one was named."""
+    done = portsup.run("status")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == f"no instance of {config.parent} is up; start one with `portsup up`\n"
+    assert json.loads(portsup.run("status", "--json").stdout) == document([])
+    assert portsup.run("status", "-i", "1").returncode == 1
+
+
+def test_status_outside_of_any_worktree(portsup: Portsup) -> None:
+    """There is no worktree's instance to show."""
+    done = portsup.run("status")
+    assert done.returncode == 78 and "services.toml" in done.stderr
+
+
+def test_ps_lists_the_machine(instance: Instance, second: Instance, portsup: Portsup, tmp_path: Path) -> None:
+    """From any folder."""
+    second.services = (unit("api", 6100), unit("web", 6110, "FATAL"))
+    outside = tmp_path / "elsewhere"
+    outside.mkdir()
+    rows = portsup.run("ps", cwd=outside).stdout.splitlines()[1:]
+    worktree = str(tmp_path.resolve())
+    assert [row.split()[:7] for row in rows] == [
+        ["qwen", "1", "running", "6000", worktree, str(os.getpid()), "2/2"],
+        ["qwen", "2", "running", "6100", worktree, str(os.getpid()), "1/2"],
+    ]
+    listed = portsup.ask("ps", cwd=outside)["instances"]
+    assert [(row["instance"], row["ready"], row["total"]) for row in listed] == [(1, 2, 2), (2, 1, 2)]
+    assert all(75 <= row["age_s"] < 120 and row["uid"] == os.getuid() for row in listed)
+
+
+def test_ps_shows_what_does_not_answer(instance: Instance, portsup: Portsup) -> None:
+    """With what its record says."""
+    instance.hang_up()
+    (row,) = portsup.ask("ps")["instances"]
+    assert (row["state"], row["ready"], row["total"], row["base_port"]) == ("unreachable", None, None, 6000)
+
+
+# down
+
+
+def test_down_returns_when_everything_is_gone(instance: Instance, portsup: Portsup) -> None:
+    """Not before the last lock file and the socket."""
+    down = portsup.start("down")
+    wait_until(lambda: instance.was_asked("down"), 10, "the call")
+    for end in (instance.instance_file.unlink, instance.port_file.unlink, instance.hang_up):
+        with pytest.raises(subprocess.TimeoutExpired):
+            down.wait(0.2)
+        end()
+    assert down.wait() == 0
+    assert down.stderr.startswith("qwen instance 1 is down (") and down.stdout == ""
+
+
+def test_down_of_all(instance: Instance, second: Instance, portsup: Portsup) -> None:
+    """All are asked before the first is waited for."""
+    down = portsup.start("down", "--all")
+    wait_until(lambda: second.was_asked("down") and instance.was_asked("down"), 10, "both calls")
+    for one in (second, instance):
+        one.instance_file.unlink()
+        one.port_file.unlink()
+        one.hang_up()
+    assert down.wait() == 0
+    assert [line.split(" is down")[0] for line in down.stderr.splitlines()] == [
+        "qwen instance 1",
+        "qwen instance 2",
+    ]
+
+
+def test_down_of_several_asks_which(instance: Instance, second: Instance, portsup: Portsup) -> None:
+    """And touches none."""
+    done = portsup.run("down")
+    assert done.returncode == 2
+    assert "  instance 1: running, pid" in done.stderr and "  instance 2: running, pid" in done.stderr
+    assert not instance.was_asked("down") and not second.was_asked("down")
+
+
+def test_down_names_what_is_left(instance: Instance, portsup: Portsup) -> None:
+    """After its time is over."""
+    done = portsup.run("down", "--timeout", "0.2")
+    assert done.returncode == 1
+    assert str(instance.instance_file) in done.stderr
+
+
+def test_down_of_a_worktree_whose_file_is_gone(instance: Instance, config: Path, portsup: Portsup) -> None:
+    """services.toml is needed to start an instance, not to stop one."""
+    config.unlink()
+    down = portsup.start("down")
+    wait_until(lambda: instance.was_asked("down"), 10, "the call")
+    instance.instance_file.unlink()
+    instance.port_file.unlink()
+    instance.hang_up()
+    assert down.wait() == 0
+
+
+def test_down_of_a_supervisor_that_dies_meanwhile(portsup_home: Home, config: Path, portsup: Portsup) -> None:
+    """With nobody left to clear up, prune is named soon, not after a minute."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as supervisor:
+        owner = os_facts.owner(supervisor.pid)
+        running = Instance(portsup_home, config, supervisor=owner)
+        try:
+            down = portsup.start("down")
+            wait_until(lambda: running.was_asked("down"), 10, "the call")
+            supervisor.kill()
+            assert down.wait(10) == 1
+        finally:
+            supervisor.kill()
+            running.close()
+    assert "is dead" in down.stderr and "`portsup prune`" in down.stderr
+
+
+def test_down_of_none_at_all(portsup: Portsup, config: Path) -> None:
+    """One is missed, all are fine."""
+    assert portsup.run("down").returncode == 1
+    done = portsup.run("down", "--all")
+    assert done.returncode == 0 and "is up" in done.stderr
+
+
+# start, stop, restart
+
+
+@pytest.mark.parametrize("command", ["start", "stop", "restart"])
+def test_units_are_asked_and_shown(command: str, instance: Instance, portsup: Portsup) -> None:
+    """The states that the instance answers, without doubles."""
+    after = unit("api", 6000, "STOPPED") if command == "stop" else unit("api", 6000)
+    instance.answers[command] = {"services": [after.to_json()]}
+    done = portsup.run(command, "api", "api")
+    expected = "api STOPPED\n" if command == "stop" else "api RUNNING http://127.0.0.1:6000\n"
+    assert (done.returncode, done.stdout) == (0, expected)
+    assert instance.calls[-1] == (command, {"services": ["api"]})
+
+
+@pytest.mark.parametrize(
+    ("state", "ended", "code"),
+    [("FATAL", "code 1", 1), ("EXITED", "code 1", 1), ("EXITED", "code 0", 0), ("STARTING", None, 0)],
+)
+def test_a_failed_unit_is_exit_1(
+    state: str, ended: str | None, code: int, instance: Instance, portsup: Portsup
+) -> None:
+    """Also as JSON; a job that is done has not failed."""
+    after = unit("api", 6000, state, exit=ended, reason="because")
+    instance.answers["start"] = {"services": [after.to_json()]}
+    done = portsup.run("start", "api")
+    assert (done.returncode, done.stdout) == (code, f"api {state}: because\n")
+    done = portsup.run("start", "api", "--json")
+    assert done.returncode == code
+    assert json.loads(done.stdout) == {"schema": 1, "services": [after.to_json()]}
+
+
+def test_the_instance_s_errors_are_passed_on(instance: Instance, portsup: Portsup) -> None:
+    """With their exit code and hint."""
+    instance.answers["restart"] = UsageError("there is no service 'x'", hint="the stack has api, web")
+    done = portsup.run("restart", "x")
+    assert done.returncode == 2
+    assert done.stderr == "portsup: there is no service 'x'\nhint: the stack has api, web\n"
+
+
+# env and exec
+
+
+def test_env_in_each_format(instance: Instance, portsup: Portsup) -> None:
+    """The marker of portsup's own children is never given away."""
+    instance.answers["env"] = {"PORT": "6000", "TEXT": "a b", "PORTSUP_UNIT": "x"}
+    assert portsup.run("env").stdout == 'PORT="6000"\nTEXT="a b"\n'
+    assert portsup.run("env", "--format", "shell").stdout == "export PORT=6000\nexport TEXT='a b'\n"
+    assert portsup.ask("env", "api") == {"PORT": "6000", "TEXT": "a b"}
+    assert instance.calls[-1] == ("env", {"service": "api"})
+
+
+def test_env_keeps_bytes_that_are_no_text(instance: Instance, portsup: Portsup) -> None:
+    """A path need not be UTF-8."""
+    instance.answers["env"] = {"P": os.fsdecode(b"/\xff")}
+    done = subprocess.run(
+        [sys.executable, "-m", "supervisor", "env", "--format", "shell"],
+        cwd=portsup.cwd,
+        env=portsup.home.environ,
+        capture_output=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stdout == b"export P='/\xff'\n"
+
+
+SHOW = """
+import os, sys
+print(*map(os.environ.get, ["PORT", "MINE", "PORTSUP_UNIT"]), sys.argv[1:])
+"""
+
+
+def test_exec_runs_with_the_variables_on_top(instance: Instance, portsup: Portsup) -> None:
+    """Beside the caller's own; arguments are the command's, also what looks like an option."""
+    instance.answers["env"] = {"PORT": "6000", "PORTSUP_UNIT": "x"}
+    done = portsup.run(
+        "exec", "--service", "api", "--", sys.executable, "-c", SHOW, "-i", "--", "--help", MINE="1", PORT="1"
+    )
+    assert done.stdout == "6000 1 None ['-i', '--', '--help']\n"
+    assert instance.calls[-1] == ("env", {"service": "api"})
+
+
+def test_exec_passes_the_exit_code_on(instance: Instance, portsup: Portsup) -> None:
+    """It is the command from then on."""
+    instance.answers["env"] = {}
+    assert portsup.run("exec", "sh", "-c", "exit 7").returncode == 7
+
+
+def test_exec_hands_down_a_default_sigpipe(instance: Instance, portsup: Portsup) -> None:
+    """Python ignores it, and a command that inherited that would write on into a closed pipe."""
+    instance.answers["env"] = {}
+    assert portsup.run("exec", "sh", "-c", "kill -PIPE $$; echo still here").returncode == -signal.SIGPIPE
+
+
+@pytest.mark.parametrize(("mode", "name", "code"), [(None, "no-such-command", 127), (0o600, "./tool", 126)])
+def test_exec_of_what_cannot_run(
+    mode: int | None, name: str, code: int, instance: Instance, portsup: Portsup
+) -> None:
+    """The codes that shells use, with a sentence."""
+    instance.answers["env"] = {}
+    if mode is not None:
+        tool = portsup.cwd / name
+        tool.touch()
+        tool.chmod(mode)
+    done = portsup.run("exec", "--", name)
+    assert done.returncode == code
+    assert done.stderr.startswith(f"portsup: cannot run {name}: ")
+
+
+# logs
+
+
+def log(instance: Instance, service: str) -> Path:
+    return paths.service_log(Path(instance.record.logs), service)
+
+
+def test_one_log_is_printed_byte_for_byte(instance: Instance, portsup: Portsup) -> None:
+    """Whatever it holds, and as many lines as wanted."""
+    log(instance, "api").write_bytes(b"one\n\xff\0\x1b[31m\nend")
+    command = [sys.executable, "-m", "supervisor", "logs", "api", "-n", "2"]
+    done = subprocess.run(
+        command, cwd=portsup.cwd, env=portsup.home.environ, capture_output=True, timeout=30, check=True
+    )
+    assert done.stdout == b"\xff\0\x1b[31m\nend"
+
+
+def test_several_logs_have_prefixes(instance: Instance, portsup: Portsup) -> None:
+    """In order; a service without a file has printed nothing; an unfinished line is ended."""
+    instance.services = (unit("api", 6000), unit("worker", 6010), unit("quiet", 6020))
+    log(instance, "api").write_text("1\n2\n3\n")
+    log(instance, "worker").write_text("half")
+    assert portsup.run("logs", "-n", "2").stdout == "api    | 2\napi    | 3\nworker | half\n"
+
+
+def test_logs_of_an_unknown_service(instance: Instance, portsup: Portsup) -> None:
+    """The names are told."""
+    done = portsup.run("logs", "api", "wbe")
+    assert done.returncode == 2
+    assert done.stderr == "portsup: there is no service 'wbe'\nhint: there are: api, web\n"
+
+
+def test_logs_of_the_last_run(portsup: Portsup, config: Path, portsup_home: Home) -> None:
+    """Found by services.toml; of several numbers the one that wrote last."""
+    config.write_text('[stack]\nname = "qwen"\n[services.api]\ncommand = "true"\n')
+    for number, written_at in ((1, 3000), (2, 1000)):
+        file = paths.service_log(paths.log_folder(paths.instance_folder(config, "qwen", number)), "api")
+        file.parent.mkdir(parents=True)
+        file.write_text(f"from {number}\n")
+        os.utime(file, (written_at, written_at))
+    done = portsup.run("logs")
+    assert done.stdout == "from 1\n"
+    assert done.stderr == "instance 1 is not up; this is what its last run printed\n"
+    assert portsup.run("logs", "-i", "2").stdout == "from 2\n"
+    assert portsup.run("logs", "-i", "3").returncode == 1
+
+
+def test_logs_of_a_dead_supervisor(portsup: Portsup, portsup_home: Home, config: Path) -> None:
+    """Its record still says where they are."""
+    me = _myself()
+    dead = Instance(portsup_home, config, supervisor=Owner(me.pid, me.started - 1))
+    try:
+        dead.hang_up()
+        log(dead, "api").write_text("last words\n")
+        assert portsup.run("logs").stdout == "last words\n"
+    finally:
+        dead.close()
+
+
+def test_follow_goes_on_until_ctrl_c(instance: Instance, portsup: Portsup) -> None:
+    """Through an unfinished line and a truncated file."""
+    log(instance, "api").write_text("old\n")
+    log(instance, "web").touch()
+    following = portsup.start("logs", "-f")
+    wait_until(lambda: following.stdout == "api | old\n", 10, "the old line")
+    with log(instance, "api").open("a") as file:
+        file.write("un")
+        file.flush()
+        log(instance, "web").write_text("between\n")
+        wait_until(lambda: following.stdout.endswith("web | between\n"), 10, "the other service")
+        file.write("finished\n")
+    wait_until(lambda: following.stdout.endswith("api | unfinished\n"), 10, "the finished line")
+    log(instance, "api").write_text("new\n")
+    wait_until(lambda: following.stdout.endswith("api | new\n"), 10, "the truncated file's line")
+    following.interrupt()
+    assert following.wait() == 130
+    assert following.stderr == ""
+    assert following.stdout == "api | old\nweb | between\napi | unfinished\napi | new\n"
+
+
+def test_follow_ends_when_nobody_reads(instance: Instance, portsup: Portsup) -> None:
+    """Also while nothing is printed."""
+    log(instance, "api").write_text("line\n")
+    command = [sys.executable, "-m", "supervisor", "logs", "api", "-f"]
+    with subprocess.Popen(
+        command,
+        cwd=portsup.cwd,
+        env=portsup.home.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as following:
+        try:
+            assert following.stdout is not None and following.stderr is not None
+            assert following.stdout.readline() == "line\n"
+            following.stdout.close()
+            assert following.wait(10) == 141
+            assert following.stderr.read() == ""
+        finally:
+            following.kill()
+
+
+# stdout that takes nothing
+
+
+def run_into(stdout: int, portsup: Portsup, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "supervisor", *arguments]
+    return subprocess.run(
+        command,
+        cwd=portsup.cwd,
+        env=portsup.home.environ,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("status", "--json"), ("ps",), ("--help",)], ids=" ".join)
+def test_a_reader_that_went_away(arguments: tuple[str, ...], instance: Instance, portsup: Portsup) -> None:
+    """Exit 141 in silence, as `git log | head` does."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = run_into(writer, portsup, *arguments)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk(instance: Instance, portsup: Portsup) -> None:
+    """An error, and no traceback."""
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        done = run_into(full, portsup, "status", "--json")
+    finally:
+        os.close(full)
+    assert done.returncode == 1
+    assert done.stderr == b"portsup: cannot write to standard output: No space left on device\n"
+
+
+def test_a_closed_stdout(instance: Instance, portsup: Portsup) -> None:
+    """`>&-` asks for nothing to be printed."""
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -m supervisor status --json >&-', sys.executable],
+        cwd=portsup.cwd,
+        env=portsup.home.environ,
+        stderr=subprocess.PIPE,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")

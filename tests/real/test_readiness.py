@@ -1,0 +1,159 @@
+"""When a service counts as ready: each kind, and what is said when it never does."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+from harness import SAMPLE_SERVICE, Portsup, foreigner, wait_until, write_stack
+
+PYTHON = [sys.executable, "-I", "-S"]
+SAMPLE = [*PYTHON, str(SAMPLE_SERVICE)]
+NOTIFIES = """
+import os, signal, socket
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+    out.connect(os.environ["NOTIFY_SOCKET"])
+    out.send(b"STATUS=warming up")
+    out.send(b"STATUS=up\\nREADY=1\\n")
+signal.pause()
+"""
+WAITS = "import signal; print('waiting', flush=True); signal.pause()"
+
+KINDS: dict[str, dict[str, Any]] = {
+    "http": {"command": SAMPLE, "ready": {"http": "/api/health"}},
+    "tcp": {"command": SAMPLE, "ready": {"tcp": True}},
+    "log": {"command": SAMPLE, "ready": {"log": r"listening on .*:\d+"}},
+    "exec": {
+        "command": SAMPLE,
+        "ready": {
+            "exec": [
+                *PYTHON,
+                "-c",
+                "import os, socket; socket.create_connection(('127.0.0.1', int(os.environ['PORT'])))",
+            ]
+        },
+    },
+    "notify": {"command": [*PYTHON, "-c", NOTIFIES], "ready": {"notify": True}},
+    "none": {"command": SAMPLE},
+}
+
+NEVER: dict[str, tuple[dict[str, Any], list[str], str]] = {
+    "http": ({"http": "/nowhere"}, SAMPLE, "answered 'HTTP/1.0 404 Not Found'"),
+    "tcp": ({"tcp": True}, [*PYTHON, "-c", WAITS], "Connection refused"),
+    "log": ({"log": "no such line"}, [*PYTHON, "-c", WAITS], "no line matched 'no such line'"),
+    "exec": ({"exec": [*PYTHON, "-c", "raise SystemExit(4)"]}, SAMPLE, "the ready command ended with code 4"),
+    "notify": ({"notify": True}, [*PYTHON, "-c", WAITS], "no READY=1 came"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ready(portsup: Portsup, ports_block: int, kind: str) -> None:
+    """`up --wait` returns 0 when the service is ready, and a dependent has been started by then."""
+    services = {
+        "web": {**KINDS[kind], "pool": {"offset": 0, "size": 1}},
+        "job": {"command": [*PYTHON, "-c", WAITS], "depends_on": ["web"]},
+    }
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    done = portsup.run("up", "-i", "1", "--wait")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert [service["state"] for service in portsup.instance(1)["services"]] == ["RUNNING", "RUNNING"]
+
+
+@pytest.mark.parametrize("kind", NEVER)
+def test_never_ready(portsup: Portsup, ports_block: int, kind: str) -> None:
+    """Within ready.timeout, or it is stopped; the reason is said, and its dependents don't start."""
+    ready, command, reason = NEVER[kind]
+    services = {
+        "web": {
+            "command": command,
+            "pool": {"offset": 0, "size": 1},
+            "ready": {**ready, "timeout": "500ms"},
+            "restart": "no",
+        },
+        "job": {"command": [*PYTHON, "-c", WAITS], "depends_on": ["web"]},
+    }
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    refused = portsup.run("up", "-i", "1", "--wait")
+    assert refused.returncode == 1
+    assert "not ready within 0.5 s" in refused.stderr
+    assert reason in refused.stderr
+    web, job = portsup.instance(1)["services"]
+    assert (web["state"], web["ports"]) == ("EXITED", {})
+    assert (job["state"], job["reason"]) == ("PENDING", "waits for web (EXITED)")
+
+
+def test_a_ready_command_that_hangs_is_ended(portsup: Portsup, ports_block: int) -> None:
+    """Its process goes with the unit."""
+    service = {
+        "command": [*PYTHON, "-c", WAITS],
+        "ready": {"exec": [*PYTHON, "-c", WAITS], "timeout": "60s"},
+    }
+    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    wait_until(lambda: len(portsup.home.children()) == 2, 10, "service and ready command")
+    running.interrupt()
+    assert running.wait() == 130
+    assert portsup.home.children() == []
+
+
+def test_wait_has_a_timeout(portsup: Portsup, ports_block: int) -> None:
+    """`--wait --timeout` gives up, says who isn't ready, and leaves the instance up."""
+    service = {"command": [*PYTHON, "-c", WAITS], "ready": {"log": "no such line", "timeout": "60s"}}
+    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
+    refused = portsup.run("up", "-i", "1", "--wait", "--timeout", "0.3")
+    assert refused.returncode == 1
+    assert "web is STARTING" in refused.stderr
+    assert portsup.instance(1)["services"][0]["state"] == "STARTING"
+
+
+def test_a_port_elsewhere(portsup: Portsup, ports_block: int) -> None:
+    """A child that listens on another port than its own: said, with the variable that it should read."""
+    code = "import socket, signal; s = socket.create_server(('127.0.0.1', %d)); signal.pause()"
+    service = {
+        "command": [*PYTHON, "-c", code % (ports_block + 500)],
+        "pool": {"offset": 0, "size": 1},
+        "port_env": "WEB_PORT",
+    }
+    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    said = f"web listens on {ports_block + 500}, not on its port {ports_block}: does it read WEB_PORT?"
+    wait_until(lambda: said in running.stderr, 10)
+
+
+def test_a_lost_shield(portsup: Portsup, ports_block: int) -> None:
+    """A foreigner beside the child on the held port, on another address: named, untouched, child stopped."""
+    write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 2}}}, base_port=ports_block)
+    running = portsup.up("-i", "1", "--wait")
+    running.wait()
+    with foreigner(ports_block, "::1") as other:
+        (web,) = portsup.wait_for_services(1, ["FATAL"])["services"]
+        assert other.poll() is None
+        assert web["shield"] == "lost"
+        assert f"pid {other.pid}" in web["reason"]
+    assert portsup.run("start", "web").returncode == 0
+    (web,) = portsup.wait_for_services(1)["services"]
+    assert (web["port"], web["shield"], web["reason"]) == (ports_block, "up", None)
+
+
+def test_rotation(portsup: Portsup, ports_block: int) -> None:
+    """on_lost = "rotate": the next port of the pool, and who names the port is restarted with it."""
+    services = {
+        "web": {"pool": {"offset": 0, "size": 2}, "on_lost": "rotate"},
+        "job": {"pool": {"offset": 10, "size": 1}, "env": {"WEB": "${web.url}"}},
+    }
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    portsup.up("-i", "1", "--wait").wait()
+    with foreigner(ports_block, "::1"):
+        wait_until(lambda: portsup.instance(1)["services"][0]["port"] == ports_block + 1, 10)
+        web, job = portsup.wait_for_services(1)["services"]
+    assert (web["shield"], job["restarts"]) == ("up", 1)
+
+
+def test_a_deleted_lock_file(portsup: Portsup, ports_block: int) -> None:
+    """The shield is lost and the child stopped: nobody may go on with a port that others can claim."""
+    write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 2}}}, base_port=ports_block)
+    portsup.up("-i", "1", "--wait").wait()
+    (portsup.home.locks / f"port-{ports_block}.lock.json").unlink()
+    (web,) = portsup.wait_for_services(1, ["FATAL"])["services"]
+    assert "lock file was deleted" in web["reason"]

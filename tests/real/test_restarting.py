@@ -1,0 +1,227 @@
+"""Children that end by themselves: restarted by policy, on the same port, and the others untouched."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from datetime import datetime
+
+import psutil
+import pytest
+from harness import Home, Portsup, foreigner, health, is_bindable, wait_until, write_stack
+
+EXIT = [sys.executable, "-I", "-S", "-c"]
+
+
+def seconds(time: str) -> float:
+    return datetime.fromisoformat(time).timestamp()
+
+
+def test_kill_9_of_one_child(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
+    """It is restarted on the same port within 200 ms of its exit plus its backoff; nobody else is touched."""
+    services = {
+        "web": {"pool": {"offset": 0, "size": 3}, "backoff": {"initial": "100ms"}},
+        "api": {"pool": {"offset": 10, "size": 3}},
+    }
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    portsup.up("-i", "1")
+    before = {service["name"]: service for service in portsup.wait_for_services(1)["services"]}
+    os.kill(before["web"]["pid"], signal.SIGKILL)
+    wait_until(lambda: portsup.instance(1)["services"][0]["restarts"] == 1, 10)
+    after = {service["name"]: service for service in portsup.wait_for_services(1)["services"]}
+    assert after["web"]["port"] == before["web"]["port"] == ports_block
+    assert after["web"]["pid"] != before["web"]["pid"]
+    assert after["web"]["exit"] == "signal KILL"
+    assert after["web"]["shield"] == "up"
+    assert after["api"]["pid"] == before["api"]["pid"]
+    assert after["api"]["restarts"] == 0
+    told = [event for event in portsup_home.events() if event.get("service") == "web"]
+    (backoff,) = [event for event in told if event["event"] == "unit.backoff"]
+    respawn = [event for event in told if event["event"] == "unit.spawned"][1]
+    assert 0.1 <= seconds(respawn["time"]) - seconds(backoff["time"]) + 0.001 < 0.3
+    answer = health(ports_block)
+    assert answer is not None
+    assert answer["pid"] == after["web"]["pid"]
+
+
+def test_policy_no(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
+    """A killed child that is not to be restarted: its lock and its shield are gone at once."""
+    services = {
+        "web": {"pool": {"offset": 0, "size": 3}, "restart": "no"},
+        "api": {"pool": {"offset": 10, "size": 3}},
+    }
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    portsup.up("-i", "1")
+    os.kill(portsup.wait_for_services(1)["services"][0]["pid"], signal.SIGKILL)
+    wait_until(lambda: f"port-{ports_block}.lock.json" not in portsup_home.lock_files(), 5)
+    web, api = portsup.wait_for_services(1, ["EXITED", "RUNNING"])["services"]
+    assert (web["state"], web["shield"], web["ports"], web["exit"]) == ("EXITED", "none", {}, "signal KILL")
+    assert api["state"] == "RUNNING"
+    assert is_bindable(ports_block)
+
+
+def test_giving_up(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
+    """BACKOFF with growing waits, FATAL at the limit, the same port throughout; `up` exits 1."""
+    service = {
+        "command": [*EXIT, "import os; print(os.environ['PORT'], flush=True); raise SystemExit(3)"],
+        "pool": {"offset": 0, "size": 3},
+        "backoff": {"initial": "10ms", "factor": 2, "limit": 3},
+    }
+    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    assert running.wait() == 1
+    assert running.stdout.split("\n")[:-1] == [f"web     | {ports_block}"] * 4
+    told = portsup_home.events()
+    waits = [event["reason"] for event in told if event["event"] == "unit.backoff"]
+    assert waits == [f"ended with code 3; try {i} of 3 in {2 ** (i - 1) * 0.01:g} s" for i in (1, 2, 3)]
+    (fatal,) = [event for event in told if event["event"] == "unit.fatal"]
+    assert fatal["reason"] == "ended with code 3; gave up after 3 restarts in a row"
+    assert portsup_home.lock_files() == []
+
+
+def test_a_job_that_is_done(portsup: Portsup, ports_block: int) -> None:
+    """Exit 0 satisfies those who wait for it; an instance of jobs ends with 0 when all are done."""
+    services = {
+        "migrate": {"command": [*EXIT, "print('migrated')"], "ready": {"log": "no such line"}},
+        "seed": {"command": [*EXIT, "print('seeded')"], "depends_on": ["migrate"]},
+    }
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    assert running.wait() == 0
+    assert running.stdout.split("\n")[:-1] == ["migrate | migrated", "seed    | seeded"]
+
+
+def test_a_failed_dependency(portsup: Portsup, ports_block: int) -> None:
+    """Those who wait for one that is over never start, and `up` ends with 1 instead of waiting for ever."""
+    services = {
+        "migrate": {
+            "command": [*EXIT, "raise SystemExit(1)"],
+            "restart": "no",
+            "ready": {"log": "no such line"},
+        },
+        "seed": {"command": [*EXIT, "print('seeded')"], "depends_on": ["migrate"]},
+    }
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    assert running.wait() == 1
+    assert "seeded" not in running.stdout
+
+
+def test_a_command_that_is_not_there(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
+    """FATAL with the reason, not a retry; the others run."""
+    services = {
+        "bad": {"command": ["no-such-program"], "pool": {"offset": 0, "size": 1}},
+        "web": {"pool": {"offset": 10, "size": 1}},
+    }
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    refused = portsup.run("up", "-i", "1", "--wait")
+    assert refused.returncode == 1
+    assert "no-such-program" in refused.stderr
+    bad, web = portsup.instance(1)["services"]
+    assert (bad["state"], web["state"]) == ("FATAL", "RUNNING")
+    assert f"port-{ports_block}.lock.json" not in portsup_home.lock_files()
+
+
+DAEMON = """
+import os, socket, signal
+server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+if os.fork():
+    os._exit(0)
+os.setsid()
+print("daemon", os.getpid(), flush=True)
+signal.pause()
+"""
+
+
+def test_a_service_that_daemonises_itself(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
+    """Its first process exits 0 and another one listens: still RUNNING, locked, and ended by `down`."""
+    service = {"command": [*EXIT, DAEMON], "pool": {"offset": 0, "size": 1}, "ready": {"log": "daemon"}}
+    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    portsup.wait_for_services(1)
+    wait_until(lambda: "the rest goes on" in running.stderr, 5)
+    (web,) = portsup.instance(1)["services"]
+    assert (web["state"], web["restarts"]) == ("RUNNING", 0)
+    assert not is_bindable(ports_block)
+    daemon = psutil.Process(int(running.stdout.split("daemon ")[1].split("\n")[0]))
+    assert portsup.run("down").returncode == 0
+    assert not daemon.is_running()
+    assert running.wait() == 0
+    assert portsup_home.lock_files() == []
+
+
+def test_a_daemonised_service_that_dies(portsup: Portsup, ports_block: int) -> None:
+    """The end of its last process counts as a failure, and it is restarted."""
+    service = {
+        "command": [*EXIT, DAEMON],
+        "pool": {"offset": 0, "size": 1},
+        "ready": {"log": "daemon"},
+        "backoff": {"initial": "10ms"},
+    }
+    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    portsup.wait_for_services(1)
+    wait_until(lambda: "the rest goes on" in running.stderr, 5)
+    os.kill(int(running.stdout.split("daemon ")[1].split("\n")[0]), signal.SIGKILL)
+    wait_until(lambda: running.stdout.count("daemon ") == 2, 5)
+    assert portsup.wait_for_services(1)["services"][0]["restarts"] == 1
+
+
+def test_a_foreigner_takes_the_port_between_two_runs(portsup: Portsup, ports_block: int) -> None:
+    """The port is probed before a restart: BACKOFF until it is free again, and on the same port."""
+    service = {"pool": {"offset": 0, "size": 2}, "backoff": {"initial": "1s", "factor": 1, "limit": 20}}
+    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    pid = portsup.wait_for_services(1)["services"][0]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    portsup.wait_for_services(1, ["BACKOFF"])
+    with foreigner(ports_block) as other:
+        wait_until(lambda: f"somebody else listens on port {ports_block}" in running.stderr, 10)
+        assert other.poll() is None
+    (web,) = portsup.wait_for_services(1)["services"]
+    assert web["port"] == ports_block
+
+
+@pytest.mark.parametrize("how", ["restart", "stop-start"])
+def test_by_hand(portsup: Portsup, ports_block: int, how: str) -> None:
+    """`restart`, and `stop` then `start`, bring a new process on the old port; stop gives the port back."""
+    write_stack(
+        portsup.cwd,
+        {"web": {"pool": {"offset": 0, "size": 2}}, "api": {"pool": {"offset": 10, "size": 2}}},
+        base_port=ports_block,
+    )
+    portsup.up("-i", "1")
+    old = portsup.wait_for_services(1)["services"]
+    if how == "restart":
+        assert portsup.run("restart", "web").returncode == 0
+    else:
+        assert portsup.run("stop", "web").returncode == 0
+        assert portsup.instance(1)["services"][0]["state"] == "STOPPED"
+        assert is_bindable(ports_block)
+        assert f"port-{ports_block}.lock.json" not in portsup.home.lock_files()
+        assert portsup.run("start", "web").returncode == 0
+    new = portsup.wait_for_services(1)["services"]
+    assert (new[0]["port"], new[1]["pid"]) == (ports_block, old[1]["pid"])
+    assert new[0]["pid"] != old[0]["pid"]
+
+
+def test_another_port_restarts_dependents(portsup: Portsup, ports_block: int) -> None:
+    """Stopped, its port taken by somebody else, started: on the next port, and who names it is told."""
+    services = {
+        "web": {"pool": {"offset": 0, "size": 2}},
+        "job": {"pool": {"offset": 10, "size": 1}, "env": {"WEB": "${web.url}"}},
+        "api": {"pool": {"offset": 20, "size": 1}},
+    }
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    portsup.up("-i", "1")
+    before = {service["name"]: service["pid"] for service in portsup.wait_for_services(1)["services"]}
+    assert portsup.run("stop", "web").returncode == 0
+    with foreigner(ports_block):
+        assert portsup.run("start", "web").returncode == 0
+        wait_until(lambda: portsup.instance(1)["services"][1]["restarts"] == 1, 10)
+        after = {service["name"]: service for service in portsup.wait_for_services(1)["services"]}
+    assert after["web"]["port"] == ports_block + 1
+    assert after["api"]["pid"] == before["api"]
+    environ = psutil.Process(after["job"]["pid"]).environ()
+    assert environ["WEB"] == f"http://127.0.0.1:{ports_block + 1}"

@@ -1,0 +1,229 @@
+"""Every way to end an instance: nothing is left, and the exit code says how."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import psutil
+import pytest
+from harness import Background, Home, Portsup, is_bindable, wait_until, write_stack
+
+STUBBORN = """
+import os, signal, socket, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        print("grandchild", os.getpid(), flush=True)
+        while True:
+            signal.pause()
+    os._exit(0)
+while True:
+    signal.pause()
+"""
+"""Ignores TERM, and has a grandchild with a session of its own, orphaned, that does so too."""
+
+
+@pytest.fixture
+def ports(portsup: Portsup, ports_block: int) -> list[int]:
+    """A stack of two sample services, one of which depends on the other; and their ports."""
+    services = {
+        "web": {"pool": {"offset": 0, "size": 2}},
+        "job": {"pool": {"offset": 10, "size": 2}, "depends_on": ["web"]},
+    }
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    return [ports_block, ports_block + 10]
+
+
+def assert_nothing_left(home: Home, ports: list[int]) -> None:
+    assert home.lock_files() == []
+    assert home.children() == []
+    assert all(is_bindable(port) for port in ports)
+    assert list((home.folder / "run").rglob("*.sock")) == []
+
+
+def interrupt(running: Background, portsup: Portsup) -> None:
+    running.interrupt()
+
+
+def terminate(running: Background, portsup: Portsup) -> None:
+    running.process.terminate()
+
+
+def hang_up(running: Background, portsup: Portsup) -> None:
+    running.process.send_signal(signal.SIGHUP)
+
+
+def terminate_supervisor(running: Background, portsup: Portsup) -> None:
+    os.kill(portsup.instance(1)["supervisor"]["pid"], signal.SIGTERM)
+
+
+def down(running: Background, portsup: Portsup) -> None:
+    assert portsup.run("down", "-i", "1").returncode == 0
+    assert portsup.home.lock_files() == [], "down returns when the lock files are gone"
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [(interrupt, 130), (terminate, 143), (hang_up, 129), (terminate_supervisor, 143), (down, 0)],
+)
+def test_an_orderly_stop(
+    portsup: Portsup,
+    portsup_home: Home,
+    ports: list[int],
+    end: Callable[[Background, Portsup], None],
+    code: int,
+) -> None:
+    """Children gone, lock files gone, ports bindable, and the right exit code."""
+    running = portsup.up("-i", "1")
+    portsup.wait_for_services(1)
+    end(running, portsup)
+    assert running.wait() == code
+    assert_nothing_left(portsup_home, ports)
+    assert running.stderr.count("stopping") == 1
+
+
+def test_dependents_stop_first(portsup: Portsup, ports: list[int]) -> None:
+    """In the reverse order of depends_on."""
+    running = portsup.up("-i", "1")
+    portsup.wait_for_services(1)
+    running.process.terminate()
+    running.wait()
+    lines = [line for line in running.stderr.splitlines() if "STOP" in line]
+    assert [line.split()[0] for line in lines] == ["job", "job", "web", "web"]
+
+
+@pytest.fixture
+def stubborn(portsup: Portsup, ports_block: int) -> int:
+    """A service that ignores TERM and has a grandchild in a session of its own. Returns its port."""
+    command = [sys.executable, "-I", "-S", "-c", STUBBORN]
+    service = {
+        "command": command,
+        "pool": {"offset": 0, "size": 1},
+        "ready": {"log": "grandchild"},
+        "stop": {"timeout": "30s"},
+    }
+    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
+    return ports_block
+
+
+def test_a_second_ctrl_c_kills_at_once(portsup: Portsup, portsup_home: Home, stubborn: int) -> None:
+    """The first asks and waits, the second doesn't; the grandchild goes too."""
+    running = portsup.up("-i", "1")
+    portsup.wait_for_services(1)
+    running.interrupt()
+    portsup.wait_for_services(1, ["STOPPING"])
+    running.interrupt()
+    assert running.wait() == 130
+    assert_nothing_left(portsup_home, [stubborn])
+
+
+def test_the_stop_timeout(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
+    """Who ignores TERM is killed after stop.timeout, with its grandchildren; status says STOPPING."""
+    service = {
+        "command": [sys.executable, "-I", "-S", "-c", STUBBORN],
+        "pool": {"offset": 0, "size": 1},
+        "ready": {"log": "grandchild"},
+        "stop": {"timeout": "1500ms"},
+    }
+    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    portsup.wait_for_services(1)
+    running.process.terminate()
+    portsup.wait_for_services(1, ["STOPPING"])
+    assert running.wait() == 143
+    assert "did not end within 1.5 s of SIGTERM: killing it" in running.stderr
+    assert_nothing_left(portsup_home, [ports_block])
+
+
+def test_ctrl_c_during_the_start(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
+    """While a service is not ready yet and another waits for it: nothing is left."""
+    services = {
+        "slow": {
+            "command": [sys.executable, "-c", "import signal; print('up', flush=True); signal.pause()"],
+            "pool": {"offset": 0, "size": 1},
+            "ready": {"tcp": True, "timeout": "60s"},
+        },
+        "job": {"pool": {"offset": 10, "size": 1}, "depends_on": ["slow"]},
+    }
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    portsup.wait_for_services(1, ["STARTING", "PENDING"])
+    running.interrupt()
+    assert running.wait() == 130
+    assert_nothing_left(portsup_home, [ports_block, ports_block + 10])
+
+
+def test_sigkill_to_the_supervisor(portsup: Portsup, portsup_home: Home, stubborn: int) -> None:
+    """Within a second no process lives and no lock file is there; the next `up` works at once."""
+    running = portsup.up("-i", "1")
+    supervisor = portsup.wait_for_services(1)["supervisor"]["pid"]
+    os.kill(supervisor, signal.SIGKILL)
+    wait_until(lambda: not portsup_home.lock_files() and not portsup_home.children(), 1)
+    assert running.wait() == 137
+    assert "the supervisor was killed" in running.stderr
+    assert_nothing_left(portsup_home, [stubborn])
+    assert portsup.run("up", "-i", "1", "--wait").returncode == 0
+    os.kill(portsup.instance(1)["supervisor"]["pid"], signal.SIGKILL)
+    wait_until(lambda: not portsup_home.lock_files() and not portsup_home.processes(), 1)
+
+
+def test_sigkill_to_the_guard(portsup: Portsup, portsup_home: Home, ports: list[int]) -> None:
+    """The supervisor stops the instance in an orderly way."""
+    running = portsup.up("-i", "1")
+    portsup.wait_for_services(1)
+    running.process.kill()
+    wait_until(lambda: not portsup_home.processes(), 10)
+    assert_nothing_left(portsup_home, ports)
+
+
+def test_spared_processes(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
+    """`stop.mode = "process"` ends the first process only; the guard leaves the spared ones alone."""
+    code = (
+        "import subprocess, signal; p = subprocess.Popen(['sleep', '300']); print('pid', p.pid, flush=True)"
+    )
+    service = {
+        "command": [sys.executable, "-c", code + "; signal.pause()"],
+        "ready": {"log": "pid"},
+        "stop": {"mode": "process"},
+    }
+    write_stack(portsup.cwd, {"job": service}, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    portsup.wait_for_services(1)
+    pid = int(wait_until(lambda: running.stdout.partition("pid ")[2].split("\n")[0], 5))
+    spared = psutil.Process(pid)
+    try:
+        running.process.terminate()
+        assert running.wait() == 143
+        assert spared.is_running()
+        assert spared.status() != psutil.STATUS_ZOMBIE
+    finally:
+        spared.kill()
+    wait_until(lambda: not portsup_home.processes(), 5)
+
+
+def test_nohup(portsup: Portsup, portsup_home: Home, ports: list[int]) -> None:
+    """HUP that is ignored at the start stays ignored."""
+    with open(portsup_home.folder / "out", "wb") as out:
+        process = subprocess.Popen(
+            ["nohup", sys.executable, "-m", "supervisor", "up", "-i", "1"],
+            cwd=portsup.cwd,
+            env=portsup_home.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        portsup.wait_for_services(1)
+        process.send_signal(signal.SIGHUP)
+        portsup.wait_for_services(1)
+        assert process.poll() is None
+    finally:
+        process.terminate()
+        assert process.wait(10) == 143
+    assert_nothing_left(portsup_home, ports)
