@@ -199,7 +199,7 @@ class _Instance:
         return Console([unit.name for unit in self._plan.units], label=label, colour={1: stdout, 2: stderr})
 
     def _tell_start(self) -> None:
-        for text in (*self._folder.warnings, *map(str, self._config.warnings)):
+        for text in (*self._folder.warnings, *(problem.brief for problem in self._config.warnings)):
             self._events.warning("config.warning", text)
         self._events.info(
             "instance.claimed",

@@ -140,7 +140,12 @@ class Problem:
     hint: str | None = None
 
     def __str__(self) -> str:
-        text = f"{self.file}:{self.line}: {self.key}: {self.message}"
+        return f"{self.file.parent}/{self.brief}"
+
+    @property
+    def brief(self) -> str:
+        """Without the folder."""
+        text = f"{self.file.name}:{self.line}: {self.key}: {self.message}"
         return f"{text} ({self.hint})" if self.hint else text
 
 

@@ -12,6 +12,9 @@ from supervisor.config.problems import dotted
 from supervisor.config.services import Draft
 from supervisor.config.spans import spans
 
+USUAL_INSTANCES = 20
+"""Numbers above this one are rare enough not to warn about at every start."""
+
 
 @dataclass(frozen=True, slots=True)
 class Owned:
@@ -115,10 +118,10 @@ def _check_mixed(
     owned: Owned, pool: SharedPool, offsets: _Taken, pools: Sequence[Owned], base_port: int, stride: int
 ) -> None:
     """A shared port may be a relative one of some instance. The lock keeps the two apart, so that only
-    instance 1, which everyone has, makes it an error."""
+    instance 1, which everyone has, makes it an error; and only the numbers that people use, a warning."""
     met: dict[tuple[int, int], list[int]] = {}
     for port, instance, offset in _places(pool, base_port, stride):
-        if offset in offsets.owners:
+        if offset in offsets.owners and instance <= USUAL_INSTANCES:
             met.setdefault((instance, offsets.owners[offset]), []).append(port)
     for (instance, other), shared in sorted(met.items()):
         report = owned.field.wrong if instance == 1 else owned.field.doubt
