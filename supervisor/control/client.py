@@ -25,17 +25,16 @@ class Client:
     """A connection to one instance's control socket. Not for several threads at once."""
 
     def __init__(self, record: InstanceRecord, *, timeout: float = 5.0) -> None:
-        """Raises NotRunning if nobody answers there.
+        """Raises NotRunning if nobody answers there; connecting never waits.
 
-        `timeout` in seconds holds for connecting, and for each call that isn't given one. With 0 an
-        instance that can't be reached at once counts as not answering.
+        `timeout` in seconds holds for each call that isn't given one.
         """
         self._record = record
         self._timeout = timeout
         self._last_id = 0
         self._unanswered: set[int] = set()
         self._received = bytearray()
-        self._socket = _connect(record, timeout)
+        self._socket = _connect(record)
 
     def call(self, method: str, *, timeout: float | None = None, **params: Any) -> Any:
         """Raises the PortsupError that the supervisor answered, or NotRunning if it went away.
@@ -60,6 +59,8 @@ class Client:
         try:
             self._socket.settimeout(self._timeout)
             self._socket.sendall(protocol.request(self._last_id, method, params))
+        except ConnectionError:
+            pass  # it hung up; `answer` reads what it may have said before
         except OSError as failure:
             raise not_running(self._record, _reason(failure)) from failure
         self._unanswered.add(self._last_id)
@@ -173,19 +174,23 @@ def not_running(record: InstanceRecord, reason: str) -> NotRunning:
             details=[f"its supervisor (pid {pid}) is dead"],
             hint="`portsup prune` clears away what it left",
         )
-    return NotRunning(message, details=[f"its supervisor (pid {pid}) is alive"], hint=f"see {record.logs}")
+    alive = "is alive" if os_facts.is_alive(record.supervisor) else "can't be seen from here"
+    return NotRunning(message, details=[f"its supervisor (pid {pid}) {alive}"], hint=f"see {record.logs}")
 
 
-def _connect(record: InstanceRecord, timeout: float) -> socket.socket:
+def _connect(record: InstanceRecord) -> socket.socket:
     if not may_ask(record):
         raise not_running(record, f"it belongs to the user with uid {record.uid}")
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        connection.settimeout(timeout)
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    except OSError as failure:
+        raise not_running(record, _reason(failure)) from failure
+    try:
+        connection.setblocking(False)  # where the backlog is full, the supervisor hangs
         connection.connect(record.socket)
         if peer_uid(connection) not in (None, record.uid):
             raise not_running(record, "another user's process listens on its control socket")
-    except (OSError, ValueError, TypeError) as failure:
+    except (OSError, ValueError) as failure:
         connection.close()
         raise not_running(record, _reason(failure)) from failure
     except NotRunning:

@@ -67,7 +67,7 @@ def ask_all(asked: Sequence[InstanceRecord], method: str, *, timeout: float = TI
 
 def _ask(record: InstanceRecord, method: str, opened: ExitStack) -> tuple[Client, int] | PortsupError:
     try:
-        connection = opened.enter_context(Client(record, timeout=0))
+        connection = opened.enter_context(Client(record))
         return connection, connection.ask(method, {})
     except PortsupError as failure:
         return failure

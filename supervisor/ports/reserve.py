@@ -23,7 +23,7 @@ from supervisor.ports.lock import Busy, HeldLock, LockFolder, take
 from supervisor.ports.probe import is_free
 from supervisor.records import InstanceRecord, PortRecord, instance_file, port_file
 
-LOOKS = 42
+LOOKS = 1
 """Looks, about 6 ms apart, before a pool counts as full although its holders seem to be on the move:
 250 ms. Counted instead of timed, so that a machine too busy to look often doesn't cut them short."""
 

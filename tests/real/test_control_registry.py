@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ from stand_in import Imposter, Instance, Loop, me, publish, record, service
 
 from supervisor import records
 from supervisor.control import registry
+from supervisor.control.client import Client
 from supervisor.errors import NotRunning
 from supervisor.platform import Owner
 
@@ -116,6 +118,21 @@ def test_all_are_asked_at_once(loop: Loop, portsup_home: Home) -> None:
         found = registry.snapshots(portsup_home.locks, timeout=0.5)
         assert 0.4 < time.monotonic() - began < 0.9
     assert [snapshot.state for snapshot in found] == ["unreachable"] * 4 + ["running"] * 4
+
+
+def test_full_backlog_costs_nothing(loop: Loop, portsup_home: Home) -> None:
+    """A supervisor that doesn't even accept takes no time from the others."""
+    stuck, fine = record(portsup_home.folder, 1), record(portsup_home.folder, 2)
+    publish(portsup_home.locks, stuck, fine)
+    loop.serve(Path(fine.socket), Instance(fine).dispatch)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(stuck.socket)
+        listener.listen(0)
+        with Client(stuck):
+            began = time.monotonic()
+            found = registry.snapshots(portsup_home.locks, timeout=5)
+            assert time.monotonic() - began < 1
+    assert [snapshot.state for snapshot in found] == ["unreachable", "running"]
 
 
 def test_hundred_instances(loop: Loop, portsup_home: Home) -> None:

@@ -250,6 +250,50 @@ def test_answers(
     assert (entry["status"], entry["http"], entry["body"]) == (status, code, shown)
 
 
+def test_services_keep_no_time_wait(api: Api, loop: Loop, portsup_home: Home, ports_block: int) -> None:
+    """The server hangs up first on a service that would keep the connection, so that its port stays free."""
+    kept_open: list[bool] = []
+
+    def handle(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.protocol_version = "HTTP/1.1"
+        answering(200, b"{}")(request)
+        request.connection.settimeout(4)  # below that of a pool that keeps connections
+        kept_open.append(request.rfile.read(1) != b"")
+
+    up(loop, portsup_home, 1, service("api", ports_block + 1))
+    with web_service(ports_block + 1, handle):
+        assert api.json("/api/health/aggregated")[0] == 200
+        wait_until(lambda: kept_open, 2, "the connection to be closed")
+    assert kept_open == [False]
+
+
+def test_no_proxy_is_asked(loop: Loop, portsup_home: Home, ports_block: int) -> None:
+    """Services are on this machine, whatever proxy its user needs for the rest of the world."""
+    proxy = f"http://127.0.0.1:{ports_block + 9}"
+    with serving(
+        portsup_home, ports_block, HTTP_PROXY=proxy, http_proxy=proxy, NO_PROXY="", no_proxy=""
+    ) as api:
+        up(loop, portsup_home, 1, service("api-server", api.port))
+        assert api.json("/api/health/aggregated")[0] == 200
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_others_instances_are_not_shown(loop: Loop, portsup_home: Home) -> None:
+    """A user sees his own instances, though everyone's records lie in the folder."""
+    script = """
+import os, sys
+from pathlib import Path
+from supervisor.control import registry
+from supervisor.web import inventory
+os.seteuid(65534)
+locks = Path(sys.argv[1])
+print(len(registry.instances(locks)), len(inventory.visible(locks)), len(inventory.snapshots(locks)))
+"""
+    up(loop, portsup_home, 1)
+    portsup_home.folder.chmod(0o755)
+    assert run(script, str(portsup_home.locks), home=portsup_home) == "1 0 0\n"
+
+
 def hang(request: http.server.BaseHTTPRequestHandler) -> None:
     request.rfile.read(1)  # nothing comes
 
