@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -137,6 +138,15 @@ def claimers(folder: Path, stacks: Sequence[Mapping[str, Sequence[int]]]) -> Ite
     finally:
         for claimer in started:
             claimer.kill()
+
+
+@contextlib.contextmanager
+def public_folder() -> Iterator[Path]:
+    """A lock folder that all users can reach, which pytest's tmp_path isn't."""
+    with tempfile.TemporaryDirectory(prefix="p", dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o1777)
+        yield folder
 
 
 @contextlib.contextmanager

@@ -14,10 +14,11 @@ from supervisor import paths
 from supervisor.cli import target
 from supervisor.cli.options import examples, instance_option, long_file_option
 from supervisor.cli.output import emit_bytes, has_colour, note
-from supervisor.cli.prefix import Prefixer, prefixes
+from supervisor.cli.prefix import prefixer, prefixes
 from supervisor.cli.tail import Tail
 from supervisor.control import client
 from supervisor.errors import NotRunning, UsageError
+from supervisor.lines import Lines
 from supervisor.records import InstanceRecord
 
 POLL_MS = 100
@@ -59,7 +60,7 @@ def logs(
         for tail, writer in zip(tails, writers, strict=True):
             for block in tail.last(lines):
                 writer(block)
-            if not follow and isinstance(writer, Prefixer):
+            if not follow and isinstance(writer, Lines):
                 writer.finish()
         if follow:
             _follow(list(zip(tails, writers, strict=True)))
@@ -111,8 +112,8 @@ def _chosen(services: Sequence[str], known: Collection[str]) -> list[str]:
     return list(dict.fromkeys(services)) or list(known)
 
 
-def _prefixing(names: Sequence[str], known: Sequence[str]) -> list[Prefixer]:
-    return [Prefixer(prefix, emit_bytes) for prefix in prefixes(names, known, colour=has_colour(sys.stdout))]
+def _prefixing(names: Sequence[str], known: Sequence[str]) -> list[Lines]:
+    return [prefixer(prefix, emit_bytes) for prefix in prefixes(names, known, colour=has_colour(sys.stdout))]
 
 
 def _follow(followed: Sequence[tuple[Tail, Writer]]) -> None:

@@ -109,7 +109,7 @@ class PortReport:
             case Holding.LEFTOVER | Holding.STALE:
                 return "run `portsup prune`"
             case Holding.FOREIGN:
-                return f"stop it yourself, portsup won't; `portsup why {self.port}` tells more"
+                return "end it yourself, for portsup won't, or give the pool more ports"
             case Holding.UNUSABLE:
                 return "remove it"
 

@@ -23,9 +23,12 @@ from supervisor.ports.lock import Busy, HeldLock, LockFolder, take
 from supervisor.ports.probe import is_free
 from supervisor.records import InstanceRecord, PortRecord, instance_file, port_file
 
-LOOKS = 1
+LOOKS = 42
 """Looks, about 6 ms apart, before a pool counts as full although its holders seem to be on the move:
 250 ms. Counted instead of timed, so that a machine too busy to look often doesn't cut them short."""
+
+ENOUGH_LOOKS, ENOUGH_SECONDS = 8, 1.0
+"""Where each look is slow (thousands of processes to search for survivors) these end it, both together."""
 
 PAUSE = (0.003, 0.009)
 """Seconds between two looks, at random: those who met once shall not meet again."""
@@ -85,19 +88,32 @@ class Full:
         )
 
 
+class _Patience:
+    """Counts the looks that failed."""
+
+    def __init__(self) -> None:
+        self._looks = 0
+        self._since = time.monotonic()
+
+    def ends(self) -> bool:
+        """One more has failed: was it the last?"""
+        self._looks += 1
+        long = time.monotonic() - self._since > ENOUGH_SECONDS
+        return self._looks >= (ENOUGH_LOOKS if long else LOOKS)
+
+
 Claims = dict[Want, Reservation]
 
 
 def claim_instance(folder: LockFolder, record: InstanceRecord) -> InstanceClaim:
     """Raises InstanceTaken with stack, worktree and pid of the holder."""
     path = instance_file(folder.path, record.base_port)
-    looks = 0
+    patience = _Patience()
     while True:
         found = take(path)
         if isinstance(found, HeldLock):
             return _commit_instance(found, record)
-        looks += 1
-        if looks == LOOKS or found.committed:
+        if found.committed or patience.ends():
             raise _instance_taken(record, found)
         _pause()
 
@@ -136,13 +152,12 @@ def reserve_again(
 
 def _claim(wants: Sequence[Want], instance: InstanceRecord, folder: LockFolder, clock: Clock) -> Claims:
     earlier: Full | None = None
-    looks = 0
+    patience = _Patience()
     while True:
         outcome = _all_or_none(wants, instance, folder, clock)
         if not isinstance(outcome, Full):
             return outcome
-        looks += 1
-        if looks == LOOKS or outcome.confirms(earlier):
+        if outcome.confirms(earlier) or patience.ends():
             raise _no_free_port(outcome, folder)
         earlier = outcome
         # Whoever failed is asked first: if it fails again, nobody else's port was taken for a moment.
@@ -246,7 +261,9 @@ def _no_free_port(full: Full, folder: LockFolder) -> NoFreePort:
 
 def _line(report: owner.PortReport) -> str:
     if report.holding is owner.Holding.FREE:
-        return f"{report.port}  in use by a socket that doesn't listen, or given back just now"
+        return (
+            f"{report.port}  nobody listens, but it can't be bound (TIME_WAIT, or a socket bound only)"
+        )
     return report.line()
 
 

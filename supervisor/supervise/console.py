@@ -5,11 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from supervisor.supervise.logs import prefixed
+from supervisor.lines import COLOURS, prefixed
 from supervisor.supervise.outlet import Outlet
-
-COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
-"""ANSI foregrounds in the order in which services get them; red is kept for errors."""
 
 LEVEL_COLOURS = {"warning": 33, "error": 31}
 RESET = b"\x1b[0m"

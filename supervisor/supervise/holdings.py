@@ -8,8 +8,9 @@ from supervisor.clock import Clock
 from supervisor.errors import NoFreePort, PortsupError
 from supervisor.plan.plan import UnitPlan
 from supervisor.plan.pool import PoolPlan
-from supervisor.platform import Listener, Owner
+from supervisor.platform import Listener, Owner, os_facts
 from supervisor.ports.lock import LockFolder
+from supervisor.ports.owner import users_of
 from supervisor.ports.probe import is_free
 from supervisor.ports.reserve import InstanceClaim, Reservation, reserve_again
 from supervisor.ports.shield import Finding, Shield
@@ -65,10 +66,13 @@ class Holdings:
         for held in self.reservations:
             held.name_child(child)
 
-    def occupied(self) -> int | None:
-        """A held port on which somebody listens nevertheless. Asked when no child of ours runs: the
-        lock doesn't bind those who don't ask for it."""
-        return next((held.port for held in self.reservations if not is_free(held.port)), None)
+    def occupied(self) -> str | None:
+        """Why a held port can't be bound, in words. Asked when no child of ours runs: the lock doesn't
+        bind those who don't ask for it, and an ended server may have left connections behind."""
+        for held in self.reservations:
+            if not is_free(held.port):
+                return _occupant(held.port)
+        return None
 
     def look(self, listeners: Sequence[Listener]) -> list[Finding]:
         """One look of every shield."""
@@ -122,6 +126,16 @@ class Holdings:
         self.reservations.append(held)
         self._shields[pool.name] = self._shield(held)
         return held
+
+
+def _occupant(port: int) -> str:
+    if users := users_of(os_facts.listeners((port,))):
+        return f"port {port} is in use by {', '.join(map(str, users))}"
+    # Even SO_REUSEADDR looks past TIME_WAIT only where the server that left it had set it too.
+    return (
+        f"port {port} can't be bound for up to a minute: connections of a server without SO_REUSEADDR "
+        "are in TIME_WAIT"
+    )
 
 
 def port_fields(ports: Mapping[str, int]) -> dict[str, object]:

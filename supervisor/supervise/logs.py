@@ -1,6 +1,6 @@
 """What a child prints: every byte to its log file, and a copy to whoever listens.
 
-Works on whole chunks; lines are cut only for those who want lines.
+Works on whole chunks: cutting lines is `supervisor/lines.py`, for those who want lines.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ from pathlib import Path
 CHUNK = 1 << 18
 ROTATE_BYTES = 10 * 1024 * 1024
 """A log that is longer when an instance starts is set aside as `.log.1`."""
-
-LINE_MAX = 1 << 20
-"""Bytes of an unfinished line that are held back for its end; a longer one is cut there."""
 
 Sink = Callable[[bytes], None]
 
@@ -81,36 +78,3 @@ class Pump:
     def drain(self) -> None:
         """Pass on all that is there now; at most a pipe's worth, so that a flood can't hold us here."""
         self.flow(chunks=64)
-
-
-class Lines:
-    """A sink that cuts chunks into whole lines for another one.
-
-    A chunk with many lines is passed on as one piece; the unfinished rest waits for its end.
-    """
-
-    def __init__(self, pass_on: Callable[[bytes], None]) -> None:
-        """`pass_on` gets one or more whole lines, each with its newline."""
-        self._pass_on = pass_on
-        self._rest = b""
-
-    def __call__(self, data: bytes) -> None:
-        end = data.rfind(b"\n") + 1
-        if end:
-            self._pass_on(self._rest + data[:end])
-            self._rest = data[end:]
-        else:
-            self._rest += data
-        if len(self._rest) > LINE_MAX:
-            self.finish()
-
-    def finish(self) -> None:
-        """Pass on an unfinished line, ended here."""
-        if self._rest:
-            self._pass_on(self._rest + b"\n")
-            self._rest = b""
-
-
-def prefixed(prefix: bytes, lines: bytes) -> bytes:
-    """`prefix` before each of the whole lines in `lines`, in one replace."""
-    return prefix + lines[:-1].replace(b"\n", b"\n" + prefix) + b"\n"

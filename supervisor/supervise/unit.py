@@ -39,6 +39,10 @@ LOOK_AGAIN = 0.02
 """Seconds between looks at a tree that is being ended. Most ends are seen at once by SIGCHLD; this is
 for what the kernel doesn't tell, as a process that is forked while its parent is killed."""
 
+PORT_COMES_FREE = 1.0
+"""Seconds between two looks at a port that somebody else uses. This doesn't count as a failure of the
+service, and goes on for as long as it takes."""
+
 LIVE = frozenset({State.STARTING, State.RUNNING})
 
 
@@ -303,8 +307,8 @@ class Unit:
     # Starting
 
     def _spawn(self) -> None:
-        if self.spawns and (port := self.holdings.occupied()):
-            self._conclude(Cause.OCCUPIED, f"somebody else listens on port {port}: see `portsup why {port}`")
+        if self.spawns and (occupant := self.holdings.occupied()):
+            self._conclude(Cause.OCCUPIED, occupant)
             return
         try:
             started = self._world.launcher.start(
@@ -473,7 +477,7 @@ class Unit:
         """Decide what follows, and let it follow."""
         self._cause = cause
         service = self.plan.service
-        wait: float | None = 0.0
+        wait: float | None = PORT_COMES_FREE
         if self.wanted is Wanted.UP and may_retry(cause, service.restart):
             wait = self._ladder.climb(ran_for)
         event = verdict(self.wanted, cause, service.restart, service.on_lost, given_up=wait is None)
@@ -486,7 +490,7 @@ class Unit:
 
     def _because(self, event: Event, reason: str | None) -> str | None:
         limit = self.plan.service.backoff.limit
-        if event is Event.ENDED_RETRY:
+        if event is Event.ENDED_RETRY and self._cause is not Cause.OCCUPIED:
             return f"{reason}; try {self._ladder.failures} of {limit} in {self._retry_in:g} s"
         if event is Event.ENDED_FATAL and self._ladder.failures > limit:
             return f"{reason}; gave up after {limit} restarts in a row"

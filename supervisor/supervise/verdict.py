@@ -24,7 +24,7 @@ class Cause(Enum):
     FAILED = auto()
     """Exit code, signal, or never ready."""
     OCCUPIED = auto()
-    """Somebody else listened on its port before it was spawned again."""
+    """Its port couldn't be bound before it was spawned again."""
     UNSPAWNABLE = auto()
     """Its command can't be run: trying again won't mend that."""
     SHIELD_LOST = auto()
@@ -34,8 +34,6 @@ def may_retry(cause: Cause, restart: Restart) -> bool:
     """Whether the policy asks for another try after such an end."""
     if cause is Cause.EXITED_OK:
         return restart is Restart.ALWAYS
-    if cause is Cause.OCCUPIED:
-        return True  # it is up already as far as anybody wants; only its port isn't there yet
     return cause is Cause.FAILED and restart is not Restart.NO
 
 
@@ -45,6 +43,8 @@ def verdict(wanted: Wanted, cause: Cause, restart: Restart, on_lost: OnLost, *, 
         return Event.ENDED_STOPPED
     if wanted is Wanted.AGAIN:
         return Event.ENDED_AGAIN
+    if cause is Cause.OCCUPIED:
+        return Event.ENDED_RETRY  # whatever the policy: it hasn't even been started
     if cause is Cause.UNSPAWNABLE:
         return Event.ENDED_FATAL
     if cause is Cause.SHIELD_LOST:

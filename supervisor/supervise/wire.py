@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from supervisor.lines import Lines
 from supervisor.process.child import Child, Exit
-from supervisor.supervise.logs import Lines, Pump, Sink
+from supervisor.supervise.logs import Pump, Sink
 
 
 class Wire:

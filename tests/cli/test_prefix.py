@@ -5,14 +5,15 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.cli.prefix import LINE_MAX, Prefixer, prefixes
+from supervisor.cli.prefix import prefixer, prefixes
+from supervisor.lines import LINE_MAX
 
 
 @given(st.lists(st.binary(max_size=20).map(lambda data: data.replace(b"\xff", b"\n"))))
 def test_however_it_is_cut_each_line_has_one_prefix(chunks: list[bytes]) -> None:
     """The lines are those of the whole text, each with the prefix once."""
     written: list[bytes] = []
-    writer = Prefixer(b"> ", written.append)
+    writer = prefixer(b"> ", written.append)
     for chunk in chunks:
         writer(chunk)
         assert all(piece.endswith(b"\n") for piece in written)
@@ -26,7 +27,7 @@ def test_however_it_is_cut_each_line_has_one_prefix(chunks: list[bytes]) -> None
 def test_a_line_without_end_is_cut() -> None:
     """A flood without a newline is held back only so long."""
     written: list[bytes] = []
-    writer = Prefixer(b"", written.append)
+    writer = prefixer(b"", written.append)
     for _ in range(3):
         writer(b"x" * (LINE_MAX // 2))
     assert b"".join(written) == b"x" * (3 * LINE_MAX // 2) + b"\n"

@@ -27,7 +27,7 @@ def warnings(folder: Path, text: str) -> list[str]:
 
 
 def test_the_sample_stack(tmp_path: Path) -> None:
-    """6000 is a port that browsers refuse; that 9000 is instance 31's base port too is no news for anybody."""
+    """6000 is a port that browsers refuse; that 9000 is instance 31's too is no news."""
     (only,) = warnings(tmp_path, SAMPLE)
     assert only.startswith("3: services.mcp-universal.pool: browsers refuse to open port 6000 (")
 

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from claims import NOBODY, another_user, needs_root
+from claims import NOBODY, another_user, needs_root, public_folder
 
 from supervisor.errors import LockFolderError
 from supervisor.ports.lock import LockFolder
@@ -75,12 +75,12 @@ def test_another_users_sticky_folder_is_used_with_a_warning(tmp_path: Path) -> N
 
 
 @needs_root
-def test_a_folder_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
+def test_a_folder_that_may_not_be_written_is_refused() -> None:
     """The reason is said before anything is started."""
-    for parent in (tmp_path, *list(tmp_path.parents)[:3]):
-        parent.chmod(0o755)
-    with another_user(), pytest.raises(LockFolderError, match="can't write there"):
-        LockFolder.open(tmp_path)
+    with public_folder() as folder:
+        folder.chmod(0o755)
+        with another_user(), pytest.raises(LockFolderError, match="can't write there"):
+            LockFolder.open(folder)
 
 
 def test_cleaners_are_kept_away(tmp_path: Path) -> None:

@@ -12,7 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from claims import NOBODY, another_user, dead_owner, files, needs_root, open_descriptors, port_record
+from claims import (
+    NOBODY,
+    another_user,
+    dead_owner,
+    files,
+    needs_root,
+    open_descriptors,
+    port_record,
+    public_folder,
+)
 from harness import wait_until
 
 from supervisor import records
@@ -303,11 +312,11 @@ def test_a_file_unlinked_while_it_is_opened(path: Path) -> None:
 class TestOtherUsers:
     """Root's files seen by nobody, and nobody's by root."""
 
-    @pytest.fixture(autouse=True)
-    def open_to_all(self, tmp_path: Path) -> None:
-        tmp_path.chmod(0o1777)
-        for parent in list(tmp_path.parents)[:3]:
-            parent.chmod(0o755)
+    @pytest.fixture
+    def path(self) -> Iterator[Path]:
+        """In a folder that both can reach."""
+        with public_folder() as folder:
+            yield folder / "port-6000.lock.json"
 
     def test_held(self, path: Path) -> None:
         """Locked by root: taken, with the record that says by whom."""

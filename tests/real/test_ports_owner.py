@@ -128,7 +128,7 @@ def test_foreign(folder: Path, ports_block: int) -> None:
         report = look(folder, ports_block, Holding.FOREIGN)
         assert f"not portsup's: pid {process.pid} (" in report.line()
         assert sorted(user.address for user in report.listeners) == ["127.0.0.1", "::1"]
-        assert "stop it yourself" in report.hint()
+        assert "end it yourself" in report.hint()
 
 
 def test_what_is_no_file(folder: Path, ports_block: int) -> None:

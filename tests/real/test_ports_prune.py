@@ -23,6 +23,7 @@ from claims import (
     instance_record,
     needs_root,
     port_record,
+    public_folder,
 )
 from harness import foreigner, wait_until
 
@@ -317,16 +318,14 @@ def test_a_record_proves_nothing_about_other_users(tmp_path: Path) -> None:
 
 
 @needs_root
-def test_another_users_file_is_left_to_that_user(tmp_path: Path) -> None:
+def test_another_users_file_is_left_to_that_user() -> None:
     """Named, with who can remove it."""
-    for parent in list(tmp_path.parents)[:3]:
-        parent.chmod(0o755)
-    tmp_path.chmod(0o1777)
-    leave_port(tmp_path, "dead-19")
-    with another_user():
-        (done,) = prune(tmp_path)
-    assert not done.gone and done.leftover.kept == "uid 0 or root must run `portsup prune`"
-    assert len(files(tmp_path)) == 1
+    with public_folder() as folder:
+        leave_port(folder, "dead-19")
+        with another_user():
+            (done,) = prune(folder)
+        assert not done.gone and done.leftover.kept == "uid 0 or root must run `portsup prune`"
+        assert len(files(folder)) == 1
 
 
 class TestGuard:

@@ -94,7 +94,7 @@ def test_all_taken_by_foreigners(folder: LockFolder, instance: InstanceRecord, p
         details = caught.value.details
         assert details[0].startswith(f"{first}  not portsup's: pid {one.pid} (") and "127.0.0.1" in details[0]
         assert details[1].startswith(f"{first + 1}  not portsup's: pid {two.pid} (") and "::1" in details[1]
-        assert "stop it yourself" in str(caught.value.hint)
+        assert "end it yourself" in str(caught.value.hint)
         assert one.poll() is None and two.poll() is None
     assert files(folder.path) == []
 
@@ -134,7 +134,7 @@ def test_a_bound_socket_that_does_not_listen(
         bound.bind(("127.0.0.1", port))
         with pytest.raises(NoFreePort) as caught:
             reserve(plan({"a": [port]}), instance, folder, CLOCK)
-    assert "doesn't listen" in caught.value.details[0]
+    assert "nobody listens, but it can't be bound" in caught.value.details[0]
 
 
 def test_a_full_disk_leaves_nothing(folder: LockFolder, instance: InstanceRecord, ports_block: int) -> None:

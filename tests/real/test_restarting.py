@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 from datetime import datetime
 
@@ -177,7 +178,7 @@ def test_a_foreigner_takes_the_port_between_two_runs(portsup: Portsup, ports_blo
     os.kill(pid, signal.SIGKILL)
     portsup.wait_for_services(1, ["BACKOFF"])
     with foreigner(ports_block) as other:
-        wait_until(lambda: f"somebody else listens on port {ports_block}" in running.stderr, 10)
+        wait_until(lambda: f"port {ports_block} is in use by pid {other.pid}" in running.stderr, 10)
         assert other.poll() is None
     (web,) = portsup.wait_for_services(1)["services"]
     assert web["port"] == ports_block
@@ -225,3 +226,35 @@ def test_another_port_restarts_dependents(portsup: Portsup, ports_block: int) ->
     assert after["api"]["pid"] == before["api"]
     environ = psutil.Process(after["job"]["pid"]).environ()
     assert environ["WEB"] == f"http://127.0.0.1:{ports_block + 1}"
+
+
+WITHOUT_REUSE = """
+import os, socket
+server = socket.socket()
+server.bind(("127.0.0.1", int(os.environ["PORT"])))
+server.listen()
+print("serving", flush=True)
+connection, _ = server.accept()
+connection.close()
+connection, _ = server.accept()
+"""
+"""Binds as a server does that doesn't know of SO_REUSEADDR, and closes a connection first."""
+
+
+def test_time_wait_is_the_reason(portsup: Portsup, ports_block: int) -> None:
+    """A service that can't bind its port again for TIME_WAIT is in BACKOFF, and the message says so."""
+    service = {
+        "command": [*EXIT, WITHOUT_REUSE],
+        "pool": {"offset": 0, "size": 1},
+        "ready": {"log": "serving"},
+    }
+    write_stack(portsup.cwd, {"web": {**service, "backoff": {"limit": 100}}}, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    # An earlier test may have left TIME_WAIT on the port: the first start may need some tries.
+    pid = portsup.wait_for_services(1)["services"][0]["pid"]
+    with socket.create_connection(("127.0.0.1", ports_block)) as client:
+        assert client.recv(1) == b""
+    os.kill(pid, signal.SIGKILL)
+    portsup.wait_for_services(1, ["BACKOFF"])
+    wait_until(lambda: f"port {ports_block} can't be bound for up to a minute" in running.stderr, 10)
+    assert portsup.instance(1)["services"][0]["port"] == ports_block

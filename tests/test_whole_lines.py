@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.supervise.logs import LINE_MAX, Lines, prefixed
+from supervisor.lines import LINE_MAX, Lines, prefixed
 
 
 def passed(chunks: list[bytes]) -> list[bytes]:
