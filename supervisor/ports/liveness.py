@@ -12,7 +12,8 @@ from supervisor.platform.contract import Owner, Process
 from supervisor.records import PortRecord, Record
 
 MARKER = "PORTSUP_UNIT"
-"""The variable that each child is started with: its instance's id, a slash, its service."""
+"""Set at spawn only, to the instance's id, a slash and the service: how a process that left its session is
+told to belong to a unit."""
 
 
 class Liveness(Enum):

@@ -261,9 +261,7 @@ def _no_free_port(full: Full, folder: LockFolder) -> NoFreePort:
 
 def _line(report: owner.PortReport) -> str:
     if report.holding is owner.Holding.FREE:
-        return (
-            f"{report.port}  nobody listens, but it can't be bound (TIME_WAIT, or a socket bound only)"
-        )
+        return f"{report.port}  nobody listens, but it can't be bound (TIME_WAIT, or a socket bound only)"
     return report.line()
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Owner, Process
+from supervisor.ports.liveness import MARKER
 from supervisor.process.child import Child
-from supervisor.process.spawn import MARKER, marker
+from supervisor.process.spawn import marker
 from supervisor.process.tree import children_until_stable, reap_children, with_descendants
 
 

@@ -13,16 +13,14 @@ from typing import TYPE_CHECKING
 
 from supervisor.errors import SpawnError
 from supervisor.platform import os_facts
+from supervisor.ports.liveness import MARKER
 from supervisor.process.child import Child
 
 if TYPE_CHECKING:
     import subprocess
 
-MARKER = "PORTSUP_UNIT"
-"""Set at spawn only: how a process that left its session is told to belong to a unit."""
-
-OUTPUT_PIPE_BYTES = 1 << 20
-"""A child that prints in bursts isn't blocked; pipe(7) lets an unprivileged user have that much."""
+OUTPUT_PIPE_BYTES = 1 << 18
+"""A child that prints in bursts isn't blocked. pipe(7) gives an unprivileged user 64 MiB for all pipes."""
 
 SHELL = "/bin/sh"
 
