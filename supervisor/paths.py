@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -52,6 +52,8 @@ def socket_path(name: str, environ: Mapping[str, str] = os.environ) -> Path:
     path = folder / f"{name}.sock"
     if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
         return path
+    import hashlib
+
     hashed = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
     short = folder / f"{hashed}.sock"
     if len(os.fsencode(short)) <= SOCKET_PATH_MAX:
@@ -77,8 +79,9 @@ def instance_folder(config: Path, stack: str, instance: int, environ: Mapping[st
 
 def worktree_folder(config: Path, stack: str, environ: Mapping[str, str] = os.environ) -> Path:
     """The folder that all instances of one services.toml share."""
-    worktree = hashlib.sha256(os.fsencode(config.absolute())).hexdigest()[:8]
-    return state_folder(environ) / f"{stack}-{worktree}"
+    # No cryptography here, and importing hashlib costs a command several milliseconds.
+    worktree = zlib.crc32(os.fsencode(config.absolute()))
+    return state_folder(environ) / f"{stack}-{worktree:08x}"
 
 
 def log_folder(instance_folder: Path) -> Path:

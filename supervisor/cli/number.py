@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -67,7 +66,7 @@ def _claim(config: Config, number: int, folder: LockFolder) -> Claimed:
 
 
 def _record(plan: Plan) -> InstanceRecord:
-    instance_id = f"{plan.stack}-{plan.instance}-{secrets.token_hex(3)}"
+    instance_id = f"{plan.stack}-{plan.instance}-{os.urandom(3).hex()}"
     supervisor = os_facts.owner(os.getpid())
     assert supervisor is not None, "we live"
     own_folder = paths.instance_folder(plan.config, plan.stack, plan.instance)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import signal
 import socket
+from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from supervisor import paths
 from supervisor.errors import PortsupError
+
+if TYPE_CHECKING:
+    import uvicorn
 
 HOST = "127.0.0.1"
 
@@ -21,27 +26,7 @@ def serve(port: int) -> None:
     Prints "listening on http://127.0.0.1:PORT" once connections are accepted. Raises PortsupError if
     the extra `web` isn't installed or the port is taken.
     """
-    try:
-        import uvicorn
-
-        from supervisor.web.app import make_app
-    except ModuleNotFoundError as missing:
-        package = (missing.name or "").split(".")[0]
-        raise PortsupError(
-            f"cannot serve: {package} is not installed", hint="pip install 'portsup[web]'"
-        ) from missing
-    config = uvicorn.Config(
-        make_app(paths.lock_folder()),
-        http="h11",
-        ws="none",
-        lifespan="on",
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    server = uvicorn.Server(config)
+    server = _make_server(paths.lock_folder())
 
     def stop(_signum: int, _frame: FrameType | None) -> None:
         server.should_exit = True
@@ -53,6 +38,30 @@ def serve(port: int) -> None:
             signal.signal(signum, stop)
         print(f"listening on http://{HOST}:{listener.getsockname()[1]}", flush=True)
         server.run(sockets=[listener])
+
+
+def _make_server(folder: Path) -> uvicorn.Server:
+    try:
+        import uvicorn
+
+        from supervisor.web.app import make_app
+    except ModuleNotFoundError as missing:
+        package = (missing.name or "").split(".")[0]
+        raise PortsupError(
+            f"cannot serve: {package} is not installed", hint="pip install 'portsup[web]'"
+        ) from missing
+    config = uvicorn.Config(
+        make_app(folder),
+        http="h11",
+        ws="none",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    return uvicorn.Server(config)
 
 
 def _listen(port: int) -> socket.socket:
