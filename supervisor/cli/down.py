@@ -84,7 +84,7 @@ def _combined(failures: Sequence[PortsupError]) -> PortsupError:
 def _ask(record: InstanceRecord) -> None:
     """Raises PortsupError if it may not be asked. One that doesn't answer may be on its way down."""
     try:
-        with client.Client(record) as instance:
+        with client.reach(record) as instance:
             instance.call("down")
     except NotRunning:
         if not client.may_ask(record):

@@ -11,7 +11,7 @@ from supervisor.cli import target
 from supervisor.cli.options import examples, file_option, instance_option, json_option
 from supervisor.cli.output import emit_bytes
 from supervisor.cli.variables import FORMATS
-from supervisor.control.client import Client
+from supervisor.control.client import reach
 from supervisor.records import InstanceRecord
 
 MARKER = "PORTSUP_UNIT"
@@ -47,6 +47,6 @@ def env(service: str | None, instance: int | None, format_: str, file: Path | No
 
 def variables(record: InstanceRecord, service: str | None) -> dict[str, str]:
     """Asked of the instance. Raises NotRunning, or UsageError if there is no such service."""
-    with Client(record) as connection:
+    with reach(record) as connection:
         answer: dict[str, str] = connection.call("env", service=service)
     return {name: value for name, value in answer.items() if name != MARKER}

@@ -18,7 +18,7 @@ from supervisor.cli.options import (
     timeout_option,
 )
 from supervisor.cli.output import emit, emit_json, printable
-from supervisor.control.client import Client
+from supervisor.control.client import reach
 from supervisor.errors import ExitCode
 from supervisor.snapshot import SCHEMA, ServiceSnapshot
 
@@ -39,7 +39,7 @@ def _command(name: str, text: str) -> click.Command:
         as_json: bool,
     ) -> None:
         record = target.running(target.find_config(file), instance)
-        with Client(record) as connection:
+        with reach(record) as connection:
             answer = connection.call(name, services=list(dict.fromkeys(services)), timeout=timeout)
         _report(ctx, [ServiceSnapshot.from_json(service) for service in answer["services"]], as_json)
 

@@ -180,11 +180,11 @@ def _take_down(records: list[InstanceRecord]) -> None:
 
 def _wait(records: list[InstanceRecord], timeout: float | None) -> None:
     """Raises PortsupError if a service is not ready, and leaves the instances up to be looked at."""
-    from supervisor.control.client import Client
+    from supervisor.control.client import reach
 
     unready: list[str] = []
     for record in records:
-        with Client(record) as client:
+        with reach(record) as client:
             result = client.wait(timeout)
             snapshot = client.call("snapshot")
         for service in snapshot["services"]:

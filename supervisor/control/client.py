@@ -17,6 +17,12 @@ from supervisor.records import InstanceRecord
 from supervisor.snapshot import InstanceSnapshot
 
 CHUNK = 65536
+STARTING_SECONDS = 10.0
+"""How long an instance may be without a control socket after it has claimed its number."""
+
+LOOK_EVERY = 0.01
+"""Seconds between two looks for a control socket."""
+
 GRACE = 5.0
 """Seconds that a `wait` may be answered later than it was told to give up."""
 
@@ -122,6 +128,20 @@ class Client:
         return chunk
 
 
+def reach(record: InstanceRecord) -> Client:
+    """A connection to an instance that may have been started just now: waits for its control socket.
+
+    Raises NotRunning as Client does.
+    """
+    while True:
+        try:
+            return Client(record)
+        except NotRunning:
+            if not is_starting(record):
+                raise
+        time.sleep(LOOK_EVERY)
+
+
 def snapshot(record: InstanceRecord, *, timeout: float = 2.0) -> InstanceSnapshot:
     """The instance as it is now, or `absent` if it doesn't answer within `timeout` seconds."""
     try:
@@ -140,14 +160,16 @@ def read_snapshot(record: InstanceRecord, answer: Any) -> InstanceSnapshot:
 
 
 def absent(record: InstanceRecord) -> InstanceSnapshot:
-    """An instance that doesn't answer: "dead" with its supervisor, else "unreachable"; no services."""
+    """An instance that doesn't answer: "dead" with its supervisor, "starting" while it is too young to,
+    else "unreachable"; no services."""
+    state = "dead" if is_dead(record) else "starting" if is_starting(record) else "unreachable"
     return InstanceSnapshot(
         instance=record.instance,
         instance_id=record.instance_id,
         stack=record.stack,
         config=record.config,
         base_port=record.base_port,
-        state="dead" if is_dead(record) else "unreachable",
+        state=state,
         supervisor_pid=record.supervisor.pid,
         supervisor_started=record.supervisor.started / os_facts.TICKS_PER_SECOND,
     )
@@ -158,6 +180,22 @@ def is_dead(record: InstanceRecord) -> bool:
     if record.boot_id != os_facts.boot_id():
         return True
     return record.pidns == os_facts.pid_namespace() and not os_facts.is_alive(record.supervisor)
+
+
+def is_starting(record: InstanceRecord) -> bool:
+    """Whether it has claimed its number just now, and its control socket isn't there yet."""
+    age = time.time() - record.acquired_at
+    return 0 <= age < STARTING_SECONDS and _lacks_socket(record) and not is_dead(record)
+
+
+def _lacks_socket(record: InstanceRecord) -> bool:
+    try:
+        os.lstat(record.socket)
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def may_ask(record: InstanceRecord) -> bool:

@@ -26,8 +26,8 @@ FINE = frozenset({"ok", "unknown", "running", "stopped", "exited"})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`status` is "ok" (2xx), "unknown" (404: it answers, and has no such page), "failing", "unreachable",
-    or of a service that isn't asked its state in lower case."""
+    """`status` is "ok" (2xx), "unknown" (404, or not HTTP: it answers, and has no such page), "failing",
+    "unreachable", or of a service that isn't asked its state in lower case."""
 
     status: str
     http: int | None
@@ -96,7 +96,7 @@ async def _ask(client: httpx.AsyncClient, url: str, deadline: float) -> Answer:
     except TimeoutError:
         return Answer("unreachable", None, None, None, "no answer in time")
     except httpx.RemoteProtocolError:
-        return Answer("failing", None, None, None, "it answers, but not in HTTP")
+        return Answer("unknown", None, None, None, "it answers, but not in HTTP")
     except (httpx.HTTPError, httpx.InvalidURL) as failure:
         return Answer("unreachable", None, None, None, str(failure) or type(failure).__name__)
     latency = round((time.monotonic() - asked_at) * 1000, 1)

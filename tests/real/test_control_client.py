@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -300,3 +301,23 @@ def test_refused_client_closes_its_socket(one: InstanceRecord) -> None:
         with pytest.raises(NotRunning):
             Client(one)
     gc.collect()
+
+
+def test_an_instance_that_has_just_claimed_its_number(loop: Loop, one: InstanceRecord) -> None:
+    """It is starting until its control socket is there, and `reach` waits for that."""
+    young = record(Path(one.config).parent, acquired_at=time.time())
+    assert client.snapshot(young).state == "starting"
+    instance = Instance(young, (service("api", 6000),))
+    timer = threading.Timer(0.1, lambda: loop.serve(Path(young.socket), instance.dispatch))
+    timer.start()
+    try:
+        with client.reach(young) as connection:
+            assert connection.call("snapshot")["state"] == "running"
+    finally:
+        timer.join()
+
+
+def test_reach_does_not_wait_for_ever(one: InstanceRecord) -> None:
+    """An instance that isn't young any more has lost its socket."""
+    with pytest.raises(NotRunning, match="its control socket is gone"):
+        client.reach(one)
