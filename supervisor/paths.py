@@ -98,5 +98,34 @@ def event_log(logs: Path) -> Path:
     return logs / "portsup.events.jsonl"
 
 
+def open_log(path: Path) -> int:
+    """A descriptor that appends to `path`, made with its folder if need be, for this user's eyes only.
+
+    Raises PortsupError.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _unusable_state(path, error) from error
+
+
+def make_data_folder(instance_folder: Path) -> Path:
+    """Create it if it is missing. Raises PortsupError."""
+    folder = data_folder(instance_folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable_state(folder, error) from error
+    return folder
+
+
+def _unusable_state(path: Path, error: OSError) -> PortsupError:
+    return PortsupError(
+        f"cannot write to {path}: {error.strerror}",
+        hint="make room or repair it, or name another folder in XDG_STATE_HOME",
+    )
+
+
 def data_folder(instance_folder: Path) -> Path:
     return instance_folder / "data"

@@ -46,14 +46,16 @@ def bring_up(order: Order, link: GuardLink, announce: Announce) -> int:
 
     Raises PortsupError if the instance can't be started; then nothing is left of it.
     """
-    with ExitStack() as stack:
-        try:
-            instance = _claim(order, stack)
-        except PortsupError:
-            stack.close()
-            link.report_finished()  # nothing was spawned, nothing is locked: the guard has nothing to do
-            raise
-        code = instance.run(link, announce)
+    stack = ExitStack()
+    try:
+        instance = _claim(order, stack)
+    except BaseException:
+        stack.close()
+        link.report_finished()  # nothing was spawned, nothing is locked: the guard has nothing to do
+        raise
+    # Should this raise, the stack isn't closed: locks go with the tree, and the guard ends both.
+    code = instance.run(link, announce)
+    stack.close()
     link.report_finished()
     return code
 
@@ -101,7 +103,7 @@ class _Instance:
         self._reservations = reservations
         self._selected = selected
         self._logs = Path(self._record.logs)
-        self._data_dir = paths.data_folder(self._logs.parent)
+        self._data_dir = paths.make_data_folder(self._logs.parent)
         self._forest = Forest(self._record.instance_id)
         self._timings = Timings()
         self._console = self._open_console()
@@ -126,7 +128,6 @@ class _Instance:
 
     def run(self, link: GuardLink, announce: Announce) -> int:
         self._tell_start()
-        self._data_dir.mkdir(parents=True, exist_ok=True)
         started = self._first_wave()
         remember_instance(self._config, self._plan.instance)
 
@@ -152,7 +153,7 @@ class _Instance:
             instance_id=self._record.instance_id,
             data_dir=self._data_dir,
         )
-        server = ControlServer(Path(self._record.socket), calls.dispatch)
+        server = ControlServer(Path(self._record.socket), calls.dispatch, supervisor.report_bug)
         door = _Door(server, lambda: self._open(link, announce))
         return await supervisor.run(door, started)
 

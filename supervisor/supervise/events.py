@@ -12,14 +12,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from supervisor.paths import open_log
+
 
 class EventLog:
     """Appends to the instance's event log. A full disk loses events, never an instance."""
 
     def __init__(self, path: Path, say: Callable[[str, str | None, str], None], **always: Any) -> None:
-        """`say` gets level, service and the short line; `always` stands in each object."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        """`say` gets level, service and the short line; `always` stands in each object.
+
+        Raises PortsupError if the file can't be opened.
+        """
+        self._fd = open_log(path)
         self._say = say
         self._always = always
 

@@ -9,6 +9,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from supervisor.paths import open_log
+
 CHUNK = 1 << 18
 ROTATE_BYTES = 10 * 1024 * 1024
 """A log that is longer when an instance starts is set aside as `.log.1`."""
@@ -20,13 +22,12 @@ class LogFile:
     """One service's log, appended to over restarts."""
 
     def __init__(self, path: Path, complain: Callable[[str], None]) -> None:
-        """`complain` is told once if the file can't be written."""
+        """`complain` is told once if the file can't be written. Raises PortsupError if it can't be opened."""
         self.path = path
         self._complain = complain
         self._complained = False
-        path.parent.mkdir(parents=True, exist_ok=True)
         set_aside(path)
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._fd = open_log(path)
 
     def write(self, data: bytes) -> None:
         try:
@@ -49,8 +50,8 @@ def set_aside(path: Path) -> None:
     try:
         if path.stat().st_size > ROTATE_BYTES:
             path.replace(path.with_name(path.name + ".1"))
-    except FileNotFoundError:
-        pass
+    except OSError:
+        pass  # not there, or not to be renamed: then it grows on
 
 
 class Pump:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from supervisor.errors import ExitCode
 from supervisor.plan.plan import Plan, dependents_on_ports
@@ -50,12 +52,13 @@ class Supervisor:
         self._settling = False
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
-        self._watcher = Watcher(lambda: list(units.values()))
+        self._watcher = Watcher(lambda: list(units.values()), self.report_bug)
         self._tasks: set[asyncio.Task[None]] = set()
         self._all_ready = False
 
     async def run(self, door: Door, started: Mapping[str, Started]) -> int:
         """From taking over the first children to the last one gone; returns the exit code."""
+        asyncio.get_running_loop().set_exception_handler(self._on_loop_bug)
         self._listen_to_signals()
         for name, child in started.items():
             self.units[name].begin(child)
@@ -71,6 +74,20 @@ class Supervisor:
         for unit in self.units.values():
             unit.close()
         return self._exit_code
+
+    def report_bug(self, where: str, bug: BaseException) -> None:
+        """A fault of ours: one line for people, where it was for the log. The instance goes on."""
+        place = traceback.extract_tb(bug.__traceback__)[-1:]
+        at = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in place]
+        self._world.events.error("bug", f"internal error in {where}: {type(bug).__name__}: {bug}", at=at)
+
+    def _on_loop_bug(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What escaped from a callback or a task: asyncio would print a traceback."""
+        bug = context.get("exception")
+        if isinstance(bug, BaseException):
+            self.report_bug("the event loop", bug)
+        else:
+            self._world.events.error("bug", f"internal error in the event loop: {context.get('message')}")
 
     # Signals
 

@@ -18,15 +18,21 @@ LISTENS_SOON = 3.0
 
 
 class Watcher:
-    def __init__(self, units: Callable[[], Sequence[Unit]]) -> None:
+    def __init__(
+        self, units: Callable[[], Sequence[Unit]], report_bug: Callable[[str, BaseException], None]
+    ) -> None:
         self._units = units
+        self._report_bug = report_bug
         self._told: dict[str, int] = {}
         """Service → the spawn about which people were told where it listens."""
 
     async def run(self) -> None:
         while True:
             await asyncio.sleep(PERIOD)
-            self.round()
+            try:
+                self.round()
+            except Exception as bug:
+                self._report_bug("the watcher", bug)  # and go on: without a watcher no shield is one
 
     def round(self) -> None:
         units = self._units()

@@ -205,3 +205,16 @@ def test_an_orphan_is_reaped(portsup: Portsup, ports_block: int) -> None:
     wait_until(lambda: not psutil.pid_exists(orphan), 5)
     os.kill(running.process.pid, signal.SIGTERM)
     assert running.wait() == 143
+
+
+def test_a_state_folder_that_cannot_be_written(
+    portsup: Portsup, portsup_home: Home, ports_block: int
+) -> None:
+    """The reason and what to do, and nothing is left."""
+    write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 1}}}, base_port=ports_block)
+    (portsup_home.folder / "state").write_text("a file, not a folder")
+    refused = portsup.run("up", "-i", "1")
+    assert refused.returncode == 1
+    assert "Not a directory" in refused.stderr
+    assert "hint: make room or repair it, or name another folder in XDG_STATE_HOME" in refused.stderr
+    assert portsup_home.lock_files() == []
