@@ -97,6 +97,18 @@ def is_bindable(port: int) -> bool:
     return True
 
 
+def bind_first(unbound: socket.socket, base: int) -> int:
+    """Bind to the first port of a block that no earlier test has left in TIME_WAIT: without
+    SO_REUSEADDR, that is as good as taken."""
+    for port in range(base, base + BLOCK):
+        try:
+            unbound.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return port
+    raise AssertionError("every port of the block is in TIME_WAIT")
+
+
 FOREIGNER = """
 import socket, sys
 listening = []

@@ -177,8 +177,10 @@ def _reasons(instance: InstanceSnapshot, several: bool) -> list[str]:
 def _reason(service: ServiceSnapshot) -> str | None:
     if service.state == "RUNNING" and service.shield != "lost":
         return None
-    last = None if service.exit is None else f"last exit: {service.exit}"
-    return "; ".join(part for part in (service.reason, last) if part) or None
+    parts = [service.reason] if service.reason else []
+    if service.exit is not None and service.exit not in (service.reason or ""):
+        parts.append(f"last exit: {service.exit}")
+    return "; ".join(parts) or None
 
 
 @dataclass(frozen=True, slots=True)

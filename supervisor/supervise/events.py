@@ -27,6 +27,10 @@ class EventLog:
         self._say = say
         self._always = always
 
+    def detail(self, event: str, message: str, *, service: str | None = None, **fields: Any) -> None:
+        """Something for the file that people needn't see: another line says it better."""
+        self._write("debug", event, message, service, fields)
+
     def info(self, event: str, message: str, *, service: str | None = None, **fields: Any) -> None:
         self._write("info", event, message, service, fields)
 
@@ -39,7 +43,8 @@ class EventLog:
     def _write(
         self, level: str, event: str, message: str, service: str | None, fields: dict[str, Any]
     ) -> None:
-        self._say(level, service, message)
+        if level != "debug":
+            self._say(level, service, message)
         entry = {
             "time": _now(),
             "level": level,

@@ -181,7 +181,10 @@ class Supervisor:
             return all(unit.at_rest for unit in self.units.values())
         if self._stay or not all(unit.at_rest or self._is_stuck(unit) for unit in self.units.values()):
             return False
-        failed = any(unit.failed for unit in self.units.values())
+        if failed := [unit.name for unit in self.units.values() if unit.failed]:
+            self._world.events.error(
+                "instance.failed", f"{', '.join(failed)} failed and nothing else runs: see `portsup logs`"
+            )
         self.stop(ExitCode.SERVICE_FAILED if failed else ExitCode.OK)
         return all(unit.at_rest for unit in self.units.values())
 

@@ -103,7 +103,7 @@ class Unit:
 
     def begin(self, started: Started) -> None:
         """Take over a child that was started before the event loop was."""
-        self._become(State.STARTING)
+        self._become(State.STARTING, None, Event.UNBLOCKED)
         self._adopt(started)
 
     def unblocked(self) -> None:
@@ -234,16 +234,15 @@ class Unit:
     def _handle(self, event: Event, reason: str | None = None) -> None:
         after, action = step(self.state, event)
         if after is not self.state:
-            self._become(after, reason)
+            self._become(after, reason, event)
         self._do(action)
 
-    def _become(self, state: State, reason: str | None = None) -> None:
+    def _become(self, state: State, reason: str | None, event: Event) -> None:
         """The one place that changes the state: set, stamp, log, publish."""
         self._cancel()
         self.state = state
         self.reason = reason
-        if state is not State.STARTING:  # the spawn that follows says more
-            self._report()
+        self._report(event)
         self._world.changed(self)
 
     def block(self, reason: str | None) -> None:
@@ -251,8 +250,12 @@ class Unit:
         if self.state is State.PENDING:
             self.reason = reason
 
-    def _report(self) -> None:
-        tell = self._world.events.error if self.state is State.FATAL else self._world.events.info
+    def _report(self, event: Event) -> None:
+        tell = self._world.events.info
+        if self.state is State.FATAL:
+            tell = self._world.events.error
+        elif event is Event.CHILD_EXITED or self.state in (State.STARTING, State.PENDING):
+            tell = self._world.events.detail  # what comes of it follows at once
         main = self.holdings.main_port
         text = str(self.state)
         if self.state is State.RUNNING and main is not None:

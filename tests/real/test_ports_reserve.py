@@ -114,17 +114,6 @@ def test_all_taken_by_other_instances(folder: LockFolder, ports_block: int) -> N
         assert len(files(folder.path)) == 2
 
 
-def bind_somewhere(bound: socket.socket, block: int) -> int:
-    """Without SO_REUSEADDR, so on a port that no earlier test has left in TIME_WAIT."""
-    for port in range(block, block + 1000):
-        try:
-            bound.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return port
-    raise AssertionError("every port of the block is in TIME_WAIT")
-
-
 def test_a_bound_socket_that_does_not_listen(
     folder: LockFolder, instance: InstanceRecord, ports_block: int
 ) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import psutil
 import pytest
-from harness import Home, Portsup, foreigner, health, is_bindable, wait_until, write_stack
+from harness import Home, Portsup, bind_first, foreigner, health, is_bindable, wait_until, write_stack
 
 EXIT = [sys.executable, "-I", "-S", "-c"]
 
@@ -243,18 +243,15 @@ connection, _ = server.accept()
 
 def test_time_wait_is_the_reason(portsup: Portsup, ports_block: int) -> None:
     """A service that can't bind its port again for TIME_WAIT is in BACKOFF, and the message says so."""
-    service = {
-        "command": [*EXIT, WITHOUT_REUSE],
-        "pool": {"offset": 0, "size": 1},
-        "ready": {"log": "serving"},
-    }
-    write_stack(portsup.cwd, {"web": {**service, "backoff": {"limit": 100}}}, base_port=ports_block)
+    with socket.socket() as unused:
+        port = bind_first(unused, ports_block)
+    service = {"command": [*EXIT, WITHOUT_REUSE], "pool": {"ports": [port]}, "ready": {"log": "serving"}}
+    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
     running = portsup.up("-i", "1")
-    # An earlier test may have left TIME_WAIT on the port: the first start may need some tries.
     pid = portsup.wait_for_services(1)["services"][0]["pid"]
-    with socket.create_connection(("127.0.0.1", ports_block)) as client:
+    with socket.create_connection(("127.0.0.1", port)) as client:
         assert client.recv(1) == b""
     os.kill(pid, signal.SIGKILL)
     portsup.wait_for_services(1, ["BACKOFF"])
-    wait_until(lambda: f"port {ports_block} can't be bound for up to a minute" in running.stderr, 10)
-    assert portsup.instance(1)["services"][0]["port"] == ports_block
+    wait_until(lambda: f"port {port} can't be bound for up to a minute" in running.stderr, 10)
+    assert portsup.instance(1)["services"][0]["port"] == port

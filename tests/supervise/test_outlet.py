@@ -60,8 +60,7 @@ def test_a_stalled_reader_blocks_nobody(pipe: tuple[int, int]) -> None:
     os.close(pipe[1])
     reader.join()
     whole = b"".join(got)
-    notice = next(line for line in whole.splitlines() if b"lines skipped" in line)
-    skipped = int(notice.split()[2])
+    skipped = sum(int(line.split()[2]) for line in whole.splitlines() if b"lines skipped" in line)
     assert skipped > 0
     assert whole.count(LINE) + skipped == lines
 
