@@ -15,6 +15,7 @@ from supervisor.cli.worktree import last_instance
 from supervisor.config.model import Config
 from supervisor.control import client
 from supervisor.errors import InstanceTaken
+from supervisor.plan.instance import highest_instance
 from supervisor.plan.plan import Plan, make_plan
 from supervisor.platform import os_facts
 from supervisor.ports.lock import LockFolder
@@ -44,7 +45,7 @@ def claim_number(config: Config, wish: Wish, folder: LockFolder) -> Claimed:
 
 def _candidates(config: Config, wish: Wish) -> Iterator[int]:
     last = last_instance(config) if wish is None else None
-    if last is not None:
+    if last is not None and last <= highest_instance(config.base_port, config.stride):
         yield last
     yield from count(1)
 

@@ -7,8 +7,9 @@ import signal
 from collections.abc import Callable, Sequence
 
 from supervisor.platform import os_facts
+from supervisor.process.forked import hup_is_ignored
 
-PASSED_ON = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+COMMANDS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 
 def together(bodies: Sequence[Callable[[], int]]) -> int:
@@ -16,13 +17,15 @@ def together(bodies: Sequence[Callable[[], int]]) -> int:
 
     Signals are passed on to all. Returns the worst exit code, or the signal's own if one came.
     """
-    signals = {*PASSED_ON, signal.SIGCHLD}
+    # A blocked signal comes even if it is ignored: what nohup(1) asked for is left out by hand.
+    commands = COMMANDS - ({signal.SIGHUP} if hup_is_ignored() else set())
+    signals = {*commands, signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     running = {_fork(body, signals) for body in bodies}
     worst, stopped_by = 0, 0
     while running:
         got = signal.sigwait(signals)
-        if got in PASSED_ON:
+        if got in commands:
             stopped_by = stopped_by or 128 + got
             _pass_on(running, got)
         for code in _ended(running):
@@ -45,6 +48,10 @@ def _fork(body: Callable[[], int], signals: set[signal.Signals]) -> int:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
         if os.getppid() == parent:
             code = body()
+    except Exception as failure:
+        from supervisor.cli.main import fail
+
+        code = fail(failure)
     finally:
         os._exit(code)
 

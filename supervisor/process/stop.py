@@ -12,11 +12,15 @@ from supervisor.process.reap import Forest
 
 
 def ask(child: Child, forest: Forest, unit: str, stop: Stop) -> None:
-    """Send the stop signal to the child's group (to the child alone in mode `process`)."""
+    """Send the stop signal to the child's group (to the child alone in mode `process`).
+
+    Once the child is reaped, as that of a service that daemonised itself, whoever is left has made a
+    group of its own: then to each of those whom the stop is meant for.
+    """
     if stop.mode is StopMode.PROCESS:
         os_facts.send_signal(child.owner, stop.signal)
     elif not child.signal_group(stop.signal):
-        for process in _group(child, forest.members(unit)):
+        for process in _meant(child, forest, unit, stop.mode):
             os_facts.send_signal(process.owner, stop.signal)
 
 

@@ -125,6 +125,7 @@ class Calls:
         found: dict[str, Unit] = {}
         for unit in units:
             needs = [self._supervisor.units[name] for name in unit.plan.service.depends_on]
+            needs = [need for need in needs if not need.satisfied]  # a job that is done isn't done again
             found |= {need.name: need for need in self._with_dependencies(needs)}
             found[unit.name] = unit
         return list(found.values())

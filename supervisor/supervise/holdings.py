@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from supervisor.clock import Clock
-from supervisor.errors import NoFreePort, PortsupError
+from supervisor.errors import PortsupError
 from supervisor.plan.plan import UnitPlan
 from supervisor.plan.pool import PoolPlan
 from supervisor.platform import Listener, Owner, os_facts
@@ -49,8 +49,8 @@ class Holdings:
 
     @property
     def complete(self) -> bool:
-        """Whether a port of every pool is held."""
-        return len(self.reservations) == len(self._unit.pools)
+        """Whether a port of every pool is held, and none is lost."""
+        return len(self.reservations) == len(self._unit.pools) and not self.lost
 
     @property
     def shield_state(self) -> str:
@@ -74,6 +74,13 @@ class Holdings:
                 return _occupant(held.port)
         return None
 
+    def bindable(self) -> bool:
+        """The same without the words, which cost a look at every process. True where it can't be told."""
+        try:
+            return all(is_free(held.port) for held in self.reservations)
+        except PortsupError:
+            return True
+
     def look(self, listeners: Sequence[Listener]) -> list[Finding]:
         """One look of every shield."""
         findings = [found for shield in self._shields.values() if (found := shield.look(listeners))]
@@ -90,8 +97,9 @@ class Holdings:
     def claim(self) -> bool:
         """Claim a port of every pool anew, the last ones first. True if one differs from the last.
 
-        May take a quarter of a second for each pool; raises NoFreePort, and then holds nothing.
+        May take a quarter of a second for each pool; raises PortsupError, and then holds nothing.
         """
+        self.give_back()
         try:
             claimed = [self._reserve(pool, prefer=self._last.get(pool.name)) for pool in self._unit.pools]
         except PortsupError:
@@ -105,7 +113,7 @@ class Holdings:
     def rotate(self) -> None:
         """Give back the ports whose shields are lost and claim others of their pools.
 
-        Raises NoFreePort, and then holds nothing.
+        Raises PortsupError, and then holds nothing.
         """
         lost = [held for held in self.reservations if self._shields[held.pool.name].state == "lost"]
         try:
@@ -113,7 +121,7 @@ class Holdings:
                 held.lock.give_back()
                 self.reservations.remove(held)
                 self._reserve(held.pool, avoid=held.port)
-        except NoFreePort:
+        except PortsupError:
             self.give_back()
             raise
         self._last = self.ports

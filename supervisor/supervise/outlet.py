@@ -9,6 +9,7 @@ have every line.
 from __future__ import annotations
 
 import os
+import select
 import threading
 from collections import deque
 
@@ -81,6 +82,10 @@ class Outlet:
 
 
 def _write_all(fd: int, data: bytes) -> None:
+    """Wait where somebody who shares the descriptor made it non-blocking (Node does, and ssh)."""
     view = memoryview(data)
     while view:
-        view = view[os.write(fd, view) :]
+        try:
+            view = view[os.write(fd, view) :]
+        except BlockingIOError:
+            select.select((), (fd,), ())

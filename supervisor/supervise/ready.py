@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,10 @@ LOOK_TIMEOUT = 2.0
 """Seconds that one look may take; a server that hangs is asked again."""
 
 
+DATAGRAMS = 1000
+"""Read at a time, so that a flood can't hold us: more than a queue holds."""
+
+
 class NotReadyError(Exception):
     """One look that found it not ready, with the reason."""
 
@@ -39,21 +44,23 @@ class Check(Protocol):
 class Waiter:
     """Looks again and again until the check is satisfied."""
 
-    def __init__(self, check: Check) -> None:
+    def __init__(self, check: Check, *, look_timeout: float | None = LOOK_TIMEOUT) -> None:
+        """`look_timeout` in seconds bounds one look; None: it may take all of `ready.timeout`."""
         self._check = check
-        self.last = "never asked"
+        self._look_timeout = look_timeout
+        self.last = "no answer yet"
 
     async def wait(self) -> None:
         pause = FIRST_WAIT
         while True:
             try:
-                async with asyncio.timeout(LOOK_TIMEOUT):
+                async with asyncio.timeout(self._look_timeout):
                     await self._check.look()
                 return
             except NotReadyError as reason:
                 self.last = str(reason)
             except TimeoutError:
-                self.last = f"no answer within {LOOK_TIMEOUT:g} s"
+                self.last = f"no answer within {self._look_timeout:g} s"
             await asyncio.sleep(pause)
             pause = min(pause * GROWTH, LAST_WAIT)
 
@@ -112,25 +119,29 @@ class ExecCheck:
     async def look(self) -> None:
         child = self._run()
         try:
-            await exited(child)
-        except BaseException:
-            child.signal_group(9)
             await asyncio.shield(exited(child))
+        except BaseException:
+            child.signal_group(signal.SIGKILL)
             raise
-        finally:
-            child.close()
         result = child.poll()
         if result is None or not result.ok:
             raise NotReadyError(f"the ready command ended with {result}")
 
 
-async def exited(child: Child) -> None:
-    """Wait for one child by its exit descriptor, throwing away what it prints."""
+def exited(child: Child) -> asyncio.Future[None]:
+    """Done once the child has exited. What it prints is thrown away.
+
+    Its descriptors are closed then and not before, whoever has given up waiting: a number that were
+    closed under the selector's eyes would make it deaf for the next file that gets it.
+    """
     loop = asyncio.get_running_loop()
     gone = loop.create_future()
 
     def look() -> None:
-        if child.poll() is not None and not gone.done():
+        if child.poll() is not None:
+            loop.remove_reader(child.exit_fd)
+            loop.remove_reader(child.output_fd)
+            child.close()
             gone.set_result(None)
 
     def discard() -> None:
@@ -142,22 +153,20 @@ async def exited(child: Child) -> None:
 
     loop.add_reader(child.exit_fd, look)
     loop.add_reader(child.output_fd, discard)
-    try:
-        await gone
-    finally:
-        loop.remove_reader(child.exit_fd)
-        loop.remove_reader(child.output_fd)
+    return gone
 
 
 class LogCheck:
     """A line of output that the regular expression finds. A sink of whole lines."""
 
     def __init__(self, pattern: str) -> None:
-        self._pattern = re.compile(pattern.encode())
+        self._pattern = re.compile(pattern)
         self._seen = asyncio.Event()
 
     def __call__(self, lines: bytes) -> None:
-        if not self._seen.is_set() and any(map(self._pattern.search, lines.split(b"\n"))):
+        if not self._seen.is_set() and any(
+            map(self._pattern.search, lines.decode(errors="replace").split("\n"))
+        ):
             self._seen.set()
 
     async def wait(self) -> None:
@@ -165,7 +174,11 @@ class LogCheck:
 
 
 class NotifySocket:
-    """systemd's readiness protocol, sd_notify(3): a datagram with READY=1 to $NOTIFY_SOCKET."""
+    """systemd's readiness protocol, sd_notify(3): a datagram with READY=1 to $NOTIFY_SOCKET.
+
+    Read for as long as it is open: a service goes on to tell its STATUS, and would hang once the queue
+    (net.unix.max_dgram_qlen, often 10) is full.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -174,24 +187,28 @@ class NotifySocket:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         self._socket.bind(str(path))
         path.chmod(0o600)
+        self._ready = asyncio.Event()
+        asyncio.get_running_loop().add_reader(self._socket, self._receive)
 
     def forget(self) -> None:
         """Drop what an earlier child sent."""
-        while self._receive():
-            pass
+        self._receive()
+        self._ready.clear()
 
-    def _receive(self) -> bytes:
-        try:
-            return self._socket.recv(4096)
-        except BlockingIOError:
-            return b""
+    def _receive(self) -> None:
+        for _ in range(DATAGRAMS):
+            try:
+                datagram = self._socket.recv(4096)
+            except BlockingIOError:
+                return
+            if b"READY=1" in datagram.split(b"\n"):
+                self._ready.set()
 
     async def wait(self) -> None:
-        loop = asyncio.get_running_loop()
-        while b"READY=1" not in (await loop.sock_recv(self._socket, 4096)).split(b"\n"):
-            pass
+        await self._ready.wait()
 
     def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._socket)
         self._socket.close()
         self.path.unlink(missing_ok=True)
 
@@ -210,7 +227,7 @@ def waits_for(
         case ReadyKind.TCP if port is not None:
             return Waiter(TcpCheck(port))
         case ReadyKind.EXEC:
-            return Waiter(ExecCheck(run_command))
+            return Waiter(ExecCheck(run_command), look_timeout=None)
         case ReadyKind.LOG:
             return LogCheck(ready.pattern)
         case ReadyKind.NOTIFY:

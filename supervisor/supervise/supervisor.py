@@ -47,6 +47,7 @@ class Supervisor:
         self._link = link
         self._stay = stay
         self.stopping = False
+        self._commanded = False
         self._killing = False
         self._exit_code = int(ExitCode.OK)
         self._settling = False
@@ -104,10 +105,12 @@ class Supervisor:
             self._world.events.error("guard.gone", "the guard is gone: stopping")
             self.stop(ExitCode.TERMINATED)
         for command in commands:
-            if self.stopping:
+            # Not `self.stopping`: a TERM to the whole group reaches us as well, and somebody may have said
+            # `down`. Only what the guard passed on counts as the first of two Ctrl-C.
+            if self._commanded:
                 self.kill()
-            else:
-                self.stop(STOP_CODES[bytes([command])])
+            self._commanded = True
+            self.stop(STOP_CODES[bytes([command])])
 
     def _on_child(self) -> None:
         """SIGCHLD: orphans that were adopted have died, or the last process of a tree."""

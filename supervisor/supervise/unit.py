@@ -7,7 +7,6 @@ that changes the state.
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,13 +14,13 @@ from pathlib import Path
 
 from supervisor.clock import Clock
 from supervisor.config.model import ReadyKind
-from supervisor.errors import NoFreePort, PortsupError
+from supervisor.errors import PortsupError
 from supervisor.plan.plan import UnitPlan, url
 from supervisor.platform import Listener, Process, os_facts
 from supervisor.ports.lock import LockFolder
 from supervisor.ports.reserve import InstanceClaim, Reservation
 from supervisor.process import stop
-from supervisor.process.child import Child, Exit
+from supervisor.process.child import Child, Exit, signal_name
 from supervisor.process.reap import Forest
 from supervisor.snapshot import ServiceSnapshot
 from supervisor.supervise.backoff import Ladder
@@ -89,7 +88,7 @@ class Unit:
         self._started: Started | None = None
         self._wire: Wire | None = None
         self._probes: set[Child] = set()
-        self._timers: list[asyncio.TimerHandle] = []
+        self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
         self._ready_task: asyncio.Task[None] | None = None
         self.spawns = 0
         self._exit: Exit | None = None
@@ -111,7 +110,7 @@ class Unit:
         self._handle(Event.UNBLOCKED)
 
     async def start(self) -> None:
-        """Bring it up, if it isn't. Raises NoFreePort if its ports can't be had any more."""
+        """Bring it up, if it isn't. Raises PortsupError (NoFreePort) if its ports can't be had any more."""
         self._ladder.reset()
         if self.state is State.STOPPING:
             self.wanted = Wanted.AGAIN
@@ -131,7 +130,7 @@ class Unit:
     async def _claim(self) -> None:
         try:
             changed = await asyncio.to_thread(self.holdings.claim)
-        except NoFreePort:
+        except PortsupError:
             self.wanted = Wanted.DOWN
             raise
         self._note_claims()
@@ -177,8 +176,8 @@ class Unit:
 
     @property
     def is_off(self) -> bool:
-        """Down, and nobody wants it up."""
-        return self.state is State.STOPPED and self.wanted is Wanted.DOWN
+        """Down or on its way there, since nobody wants it up."""
+        return self.wanted is Wanted.DOWN
 
     @property
     def ready(self) -> bool:
@@ -288,7 +287,7 @@ class Unit:
             case Action.KILL_TREE:
                 self._kill_tree()
             case Action.WAIT:
-                self._later(self._retry_in, partial(self._handle, Event.DELAY_OVER))
+                self._later(self._retry_in, self._try_again)
             case Action.GIVE_BACK:
                 self.holdings.give_back()
             case Action.ANNOUNCE:
@@ -297,10 +296,13 @@ class Unit:
                 pass
 
     def _later(self, seconds: float, call: Callable[[], None]) -> None:
-        self._timers.append(asyncio.get_running_loop().call_later(seconds, call))
+        """One timer for each call: who sets it again moves it."""
+        if earlier := self._timers.get(call):
+            earlier.cancel()
+        self._timers[call] = asyncio.get_running_loop().call_later(seconds, call)
 
     def _cancel(self) -> None:
-        for timer in self._timers:
+        for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
         if self._ready_task is not None:
@@ -309,11 +311,18 @@ class Unit:
 
     # Starting
 
+    def _try_again(self) -> None:
+        """The wait is over. While somebody else uses the port it goes on, and nothing is said anew."""
+        if self._cause is Cause.OCCUPIED and not self.holdings.bindable():
+            self._later(PORT_COMES_FREE, self._try_again)
+        else:
+            self._handle(Event.DELAY_OVER)
+
     def _spawn(self) -> None:
-        if self.spawns and (occupant := self.holdings.occupied()):
-            self._conclude(Cause.OCCUPIED, occupant)
-            return
         try:
+            if occupant := self.holdings.occupied():
+                self._conclude(Cause.OCCUPIED, occupant)
+                return
             started = self._world.launcher.start(
                 self.plan, self.holdings.reservations, self._notify_variable()
             )
@@ -436,8 +445,8 @@ class Unit:
 
     def _stop_timed_out(self) -> None:
         how = self.plan.service.stop
-        name = signal.Signals(how.signal).name
-        self._warn("killed", f"did not end within {how.timeout:g} s of {name}: killing it")
+        name = signal_name(how.signal)
+        self._warn("killed", f"did not end within {how.timeout:g} s of signal {name}: killing it")
         self._handle(Event.STOP_TIMED_OUT)
 
     def _sweep(self) -> None:
@@ -503,7 +512,9 @@ class Unit:
 
     def watch(self, listeners: Sequence[Listener]) -> None:
         """One round of the watcher, with the kernel's table of listeners."""
-        for finding in self.holdings.look(listeners):
+        # With no child there is nobody to stop: the port is probed before the next one is spawned.
+        ours_runs = self._wire is not None
+        for finding in self.holdings.look(listeners if ours_runs else ()):
             if finding.lost:
                 self._lose(finding.message)
                 return
@@ -529,7 +540,7 @@ class Unit:
         """After a lost shield: another port of the pool."""
         try:
             self.holdings.rotate()
-        except NoFreePort as error:
+        except PortsupError as error:
             return Event.ENDED_FATAL, f"shield lost, and {error.message}"
         self._note_claims()
         self._world.ports_changed(self)

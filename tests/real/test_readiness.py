@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from typing import Any
 
@@ -16,6 +17,9 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
     out.connect(os.environ["NOTIFY_SOCKET"])
     out.send(b"STATUS=warming up")
     out.send(b"STATUS=up\\nREADY=1\\n")
+    for i in range(600):
+        out.send(b"STATUS=%d" % i)
+    print("told all", flush=True)
 signal.pause()
 """
 WAITS = "import signal; print('waiting', flush=True); signal.pause()"
@@ -157,3 +161,58 @@ def test_a_deleted_lock_file(portsup: Portsup, ports_block: int) -> None:
     (portsup.home.locks / f"port-{ports_block}.lock.json").unlink()
     (web,) = portsup.wait_for_services(1, ["FATAL"])["services"]
     assert "lock file was deleted" in web["reason"]
+
+
+def test_a_service_that_tells_its_status_on_and_on(portsup: Portsup, ports_block: int) -> None:
+    """Whoever is ready may go on to use its notify socket: it is read, or the service would hang."""
+    service = {"command": [*PYTHON, "-c", NOTIFIES], "ready": {"notify": True}}
+    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    wait_until(lambda: "told all" in running.stdout, 10)
+
+
+def test_a_pattern_beyond_ascii(portsup: Portsup, ports_block: int) -> None:
+    """It is matched against text, as it was checked."""
+    code = "import signal; print('\\u2717 \\u2713 up', flush=True); signal.pause()"
+    service = {
+        "command": ["env", "PYTHONUTF8=1", *PYTHON[:1], "-c", code],
+        "ready": {"log": r"^.\s[\u2713] "},
+    }
+    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
+    assert portsup.run("up", "-i", "1", "--wait", "--timeout", "10").returncode == 0
+
+
+def test_a_ready_command_may_take_its_time(portsup: Portsup, ports_block: int) -> None:
+    """It has until ready.timeout, unlike a server that doesn't answer."""
+    slow = [*PYTHON, "-c", "import time; time.sleep(2.2)"]
+    service = {"command": [*PYTHON, "-c", WAITS], "ready": {"exec": slow}}
+    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
+    assert portsup.run("up", "-i", "1", "--wait", "--timeout", "10").returncode == 0
+
+
+def test_a_lock_folder_that_is_removed(portsup: Portsup, ports_block: int) -> None:
+    """There is nothing to rotate to: FATAL with the reason, and the instance can be stopped."""
+    services = {
+        "web": {"pool": {"offset": 0, "size": 2}, "on_lost": "rotate"},
+        "job": {"command": [*PYTHON, "-c", WAITS]},
+    }
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    portsup.wait_for_services(1)
+    shutil.rmtree(portsup.home.locks)
+    wait_until(lambda: "FATAL: shield lost, and cannot claim" in running.stderr, 10)
+    running.process.terminate()
+    assert running.wait() == 143
+
+
+def test_a_lost_port_of_a_service_that_was_not_started(portsup: Portsup, ports_block: int) -> None:
+    """`start` claims it anew: nobody runs on a port that others can claim."""
+    pools = {"web": {"pool": {"offset": 0, "size": 1}}, "docs": {"pool": {"offset": 10, "size": 1}}}
+    write_stack(portsup.cwd, pools, base_port=ports_block)
+    assert portsup.run("up", "-i", "1", "--wait", "web").returncode == 0
+    lock = portsup.home.locks / f"port-{ports_block + 10}.lock.json"
+    lock.unlink()
+    wait_until(lambda: portsup.instance(1)["services"][1]["shield"] == "lost", 10)
+    assert portsup.run("start", "docs").returncode == 0
+    assert portsup.instance(1)["services"][1]["shield"] == "up"
+    assert lock.exists()

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from datetime import datetime
 
 import psutil
@@ -15,8 +16,8 @@ from harness import Home, Portsup, bind_first, foreigner, health, is_bindable, w
 EXIT = [sys.executable, "-I", "-S", "-c"]
 
 
-def seconds(time: str) -> float:
-    return datetime.fromisoformat(time).timestamp()
+def seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
 
 
 def test_kill_9_of_one_child(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
@@ -130,6 +131,7 @@ server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
 if os.fork():
     os._exit(0)
 os.setsid()
+signal.signal(signal.SIGTERM, lambda *_: os._exit(print("asked", flush=True) or 0))
 print("daemon", os.getpid(), flush=True)
 signal.pause()
 """
@@ -149,6 +151,7 @@ def test_a_service_that_daemonises_itself(portsup: Portsup, portsup_home: Home, 
     assert portsup.run("down").returncode == 0
     assert not daemon.is_running()
     assert running.wait() == 0
+    assert running.stdout.endswith("| asked\n"), "it gets the stop signal in the session that it made"
     assert portsup_home.lock_files() == []
 
 
@@ -177,11 +180,16 @@ def test_a_foreigner_takes_the_port_between_two_runs(portsup: Portsup, ports_blo
     pid = portsup.wait_for_services(1)["services"][0]["pid"]
     os.kill(pid, signal.SIGKILL)
     portsup.wait_for_services(1, ["BACKOFF"])
+    said = f"port {ports_block} is in use by pid"
     with foreigner(ports_block) as other:
-        wait_until(lambda: f"port {ports_block} is in use by pid {other.pid}" in running.stderr, 10)
+        wait_until(lambda: f"{said} {other.pid}" in running.stderr, 10)
+        rounds = time.monotonic() + 2.5  # of the watcher, to whom a foreigner there is a lost shield
+        wait_until(lambda: time.monotonic() > rounds, 10)
         assert other.poll() is None
+        assert portsup.instance(1)["services"][0]["state"] == "BACKOFF"
     (web,) = portsup.wait_for_services(1)["services"]
     assert web["port"] == ports_block
+    assert running.stderr.count(said) == 1
 
 
 @pytest.mark.parametrize("how", ["restart", "stop-start"])
@@ -255,3 +263,16 @@ def test_time_wait_is_the_reason(portsup: Portsup, ports_block: int) -> None:
     portsup.wait_for_services(1, ["BACKOFF"])
     wait_until(lambda: f"port {port} can't be bound for up to a minute" in running.stderr, 10)
     assert portsup.instance(1)["services"][0]["port"] == port
+
+
+def test_a_job_that_is_done_is_not_done_again(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
+    """`start` brings up what a service waits for, and a finished job is nothing to wait for."""
+    services = {
+        "migrate": {"command": [*EXIT, "print('migrated')"], "ready": {"log": "no such line"}},
+        "web": {"pool": {"offset": 0, "size": 1}, "depends_on": ["migrate"]},
+    }
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    assert portsup.run("up", "-i", "1", "--wait").returncode == 0
+    for command in ("stop", "start"):
+        assert portsup.run(command, "web").returncode == 0
+    assert (portsup_home.logs() / "migrate.log").read_text() == "migrated\n"

@@ -137,7 +137,7 @@ def test_the_stop_timeout(portsup: Portsup, portsup_home: Home, ports_block: int
     running.process.terminate()
     portsup.wait_for_services(1, ["STOPPING"])
     assert running.wait() == 143
-    assert "did not end within 1.5 s of SIGTERM: killing it" in running.stderr
+    assert "did not end within 1.5 s of signal TERM: killing it" in running.stderr
     assert_nothing_left(portsup_home, [ports_block])
 
 
@@ -227,3 +227,60 @@ def test_nohup(portsup: Portsup, portsup_home: Home, ports: list[int]) -> None:
         process.terminate()
         assert process.wait(10) == 143
     assert_nothing_left(portsup_home, ports)
+
+
+SLOW_TO_END = """
+import signal, sys, time
+def end(*_):
+    print("ending", flush=True)
+    time.sleep(0.5)
+    sys.exit(print("ended", flush=True))
+signal.signal(signal.SIGTERM, end)
+print("up", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+@pytest.fixture
+def slow(portsup: Portsup, ports_block: int) -> Background:
+    """A running instance whose service takes half a second to end."""
+    service = {"command": [sys.executable, "-I", "-S", "-c", SLOW_TO_END], "ready": {"log": "up"}}
+    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    portsup.wait_for_services(1)
+    return running
+
+
+def test_a_term_to_the_whole_group_is_one_stop(slow: Background) -> None:
+    """Guard and supervisor both get it, as from `timeout` or a CI runner: orderly all the same."""
+    os.killpg(slow.process.pid, signal.SIGTERM)
+    assert slow.wait() == 143
+    assert slow.stdout.endswith("| ended\n")
+    assert "killing" not in slow.stderr
+
+
+def test_a_first_ctrl_c_after_down_does_not_kill(portsup: Portsup, slow: Background) -> None:
+    """Only the second one that the person gives does."""
+    down = portsup.start("down")
+    wait_until(lambda: "ending" in slow.stdout, 5)
+    slow.interrupt()
+    assert slow.wait() == 0
+    assert down.wait() == 0
+    assert slow.stdout.endswith("| ended\n")
+
+
+def test_a_stop_signal_without_a_name(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
+    """A real-time signal is named by its number, and its timeout kills like every other."""
+    code = "import signal; signal.signal(40, signal.SIG_IGN); print('up', flush=True); signal.pause()"
+    service = {
+        "command": [sys.executable, "-I", "-S", "-c", code],
+        "ready": {"log": "up"},
+        "stop": {"signal": 40, "timeout": "100ms"},
+    }
+    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    portsup.wait_for_services(1)
+    running.process.terminate()
+    assert running.wait() == 143
+    assert "did not end within 0.1 s of signal 40: killing it" in running.stderr

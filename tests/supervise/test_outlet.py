@@ -72,3 +72,17 @@ def test_a_reader_that_goes_away_ends_only_its_copy(pipe: tuple[int, int]) -> No
     for _ in range(BACKLOG_BYTES // len(LINE) * 3):
         outlet.write(LINE)
     outlet.close(timeout=10)
+
+
+def test_a_descriptor_that_somebody_made_non_blocking(pipe: tuple[int, int]) -> None:
+    """A full pipe is waited for as ever, and is no reader that went away."""
+    os.set_blocking(pipe[1], False)
+    outlet = Outlet(pipe[1])
+    for _ in range(1000):
+        outlet.write(LINE)
+    got: list[bytes] = []
+    reader = collect(pipe[0], got)
+    outlet.close(timeout=10)
+    os.close(pipe[1])
+    reader.join()
+    assert b"".join(got) == LINE * 1000
