@@ -38,7 +38,7 @@ LIGHT_ROOMS = ("supervise", "process", "ports", "control.server")
 KNOWS_THE_SYSTEM = frozenset({"supervisor/cli/main.py"})
 """Beside supervisor/platform: Windows is refused before anything else is imported."""
 
-READS_PROC = frozenset({"supervisor/config/hazards.py"})
+READS_PROC = frozenset({"supervisor/config/ephemeral.py"})
 """Beside supervisor/platform: the kernel's ephemeral port range, for a warning about services.toml."""
 
 BESIDE_THE_POOL = re.compile(r"findAvailablePort|killProcessOnPort|altPort|port \+= 1")

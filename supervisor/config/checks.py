@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from supervisor.config import variables
+from supervisor.config import shell_syntax, variables
+from supervisor.config.fields import Field
+from supervisor.config.interpolate import names_of_pool
 from supervisor.config.model import MAIN_POOL, ReadyKind
 from supervisor.config.services import Draft
 
@@ -15,6 +17,7 @@ def check(drafts: Sequence[Draft]) -> None:
     for draft in drafts:
         _check_ready(draft)
         _check_cwd(draft)
+        _check_shell(draft)
 
 
 def _check_names(drafts: Sequence[Draft]) -> None:
@@ -43,3 +46,36 @@ def _check_cwd(draft: Draft) -> None:
     """Only a warning: what runs before the service may make the folder."""
     if not os.path.isdir(draft.service.cwd):  # noqa: PTH112 - Path.is_dir raises where it may not look
         draft.field.at("cwd").doubt("there is no such folder yet", "it is relative to services.toml's folder")
+
+
+def _check_shell(draft: Draft) -> None:
+    """Only a warning: the program may well want a word as it is."""
+    service = draft.service
+    if not service.shell and service.command:
+        _doubt_shell(draft, draft.field.at("command"), service.command[0], "set shell = true")
+    if service.ready.kind is ReadyKind.EXEC:
+        instead = 'use ["sh", "-c", "…"]'
+        _doubt_shell(draft, draft.field.at("ready", "exec"), service.ready.command[0], instead)
+
+
+def _doubt_shell(draft: Draft, field: Field, program: str, instead: str) -> None:
+    if not isinstance(field.value, str) or shell_syntax.is_shell(program):
+        return
+    used, operators = shell_syntax.variables(field.value), shell_syntax.operators(field.value)
+    words = [*used, *operators]
+    if not words:
+        return
+    ports = _ports(draft)
+    if not operators and ports.keys() >= set(used):
+        instead = f"write {' and '.join(ports[name] for name in used)}, or {instead}"
+    passed = "is passed as it is" if len(words) == 1 else "are passed as they are"
+    field.doubt(f"no shell runs: {', '.join(words)} {passed}", instead)
+
+
+def _ports(draft: Draft) -> dict[str, str]:
+    """What a shell would call the service's own ports → what they are called here."""
+    result = {}
+    for pool in draft.service.pools:
+        service = None if pool.name == MAIN_POOL else draft.name
+        result[f"${pool.env}"] = f"${{{names_of_pool(service, pool.name)[0]}}}"
+    return result

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from supervisor.config import variables
 from supervisor.config.fields import Field
 from supervisor.config.model import Problem
 from supervisor.config.problems import dotted
+
+if TYPE_CHECKING:
+    from dotenv.parser import Original
 
 
 def read_env_files(field: Field, names: Iterable[str], folder: Path) -> dict[str, str]:
@@ -28,16 +31,28 @@ def read_env_files(field: Field, names: Iterable[str], folder: Path) -> dict[str
 
 
 def _parse(field: Field, path: Path, text: str) -> dict[str, str]:
-    """dotenv_values does the same, but logs a line that it can't read and goes on."""
+    """dotenv_values does the same, but logs a line that it can't read and goes on.
+
+    A name without a value, which dotenv allows and leaves out, is such a line here.
+    """
     from dotenv.parser import parse_stream
 
     result: dict[str, str] = {}
     for binding in parse_stream(io.StringIO(text)):
-        key, value, line = binding.key, binding.value, binding.original.line
-        if binding.error or (key is not None and (variables.wrong_name(key) or "\0" in (value or ""))):
+        key, value = binding.key, binding.value
+        if key is None and not binding.error:
+            continue  # a comment, or an empty line
+        if key is None or value is None or "=" in key or "\0" in key + value:
+            line = _line(binding.original)
             field.problems.add(
                 Problem(path, line, dotted(field.path), "is not a line of the form NAME=value")
             )
-        elif key is not None and value is not None:
+        else:
             result[key] = value
     return result
+
+
+def _line(original: Original) -> int:
+    """dotenv counts the empty lines before a line as a part of it."""
+    text = original.string
+    return int(original.line) + text[: len(text) - len(text.lstrip())].count("\n")

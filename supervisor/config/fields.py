@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from supervisor.config import durations, signals, variables
@@ -74,15 +75,17 @@ class Field:
 Reader = Callable[[Field], Any]
 
 
-def read_table(field: Field, readers: Mapping[str, Reader]) -> dict[str, Any]:
+def read_table(
+    field: Field, readers: Mapping[str, Reader], slips: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """What a table says, by key. A wrong value is reported and left out.
 
-    Raises FieldError if it isn't a table.
+    `slips` are hints for some of the keys that there aren't. Raises FieldError if it isn't a table.
     """
     result: dict[str, Any] = {}
     for key, entry in field.table().items():
         if key not in readers:
-            entry.wrong("unknown key", suggestion(key, readers))
+            entry.wrong("unknown key", slips.get(key) or suggestion(key, readers))
             continue
         value = attempt(entry, readers[key])
         if value is not None:
@@ -174,9 +177,8 @@ def signal_number(field: Field) -> int:
 def variable(field: Field) -> str:
     """The name of an environment variable that carries a port."""
     name = text(field)
-    reason = variables.wrong_name(name)
-    if reason:
-        raise FieldError(f"{reason}: not a variable's name")
+    if not variables.is_name(name):
+        raise FieldError("is not a variable's name", variables.FORM)
     if variables.is_own(name):
         raise FieldError(f"{name} is a variable of portsup's own", "name another one")
     return name

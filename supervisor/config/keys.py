@@ -48,6 +48,13 @@ def factor(field: Field) -> float:
     return float(value)
 
 
+def folder(field: Field) -> str:
+    path = text(field)
+    if "${" in path:
+        raise FieldError("${…} isn't filled in here", "write the path itself")
+    return path
+
+
 def env(field: Field) -> dict[str, str]:
     """Every variable that is right; the wrong ones are reported."""
     read = {key: attempt(entry, _env_value) for key, entry in field.table().items()}
@@ -55,9 +62,8 @@ def env(field: Field) -> dict[str, str]:
 
 
 def _env_value(field: Field) -> str:
-    reason = variables.wrong_name(field.path[-1])
-    if reason:
-        raise FieldError(f"a variable's name {reason}")
+    if not variables.is_name(field.path[-1]):
+        raise FieldError("is not a variable's name", variables.FORM)
     if isinstance(field.value, int | float) and not isinstance(field.value, bool):
         return _digits(field.value)
     if not isinstance(field.value, str):
@@ -104,7 +110,7 @@ def no_socket(field: Field) -> bool:
 SERVICE: Mapping[str, Reader] = {
     "command": command,
     "shell": boolean,
-    "cwd": text,
+    "cwd": folder,
     "env": env,
     "pool": main_pool,
     "pools": pools,
@@ -118,6 +124,12 @@ SERVICE: Mapping[str, Reader] = {
     "socket": no_socket,
     "on_lost": choice(OnLost),
 }
+
+SERVICE_SLIPS = dict.fromkeys(
+    ("port", "ports"),
+    "write pool = { ports = [8000] }, or { offset = 0, size = 3 } where each instance has its own",
+)
+"""Keys that one could think a service has → what to write instead."""
 
 STACK: Mapping[str, Reader] = {
     "name": stack_name,

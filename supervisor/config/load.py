@@ -7,16 +7,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from supervisor.config import checks, dependencies, hazards, keys, pools, references
+from supervisor.config import checks, dependencies, keys, pools, references
 from supervisor.config.env_files import read_env_files
+from supervisor.config.ephemeral import ephemeral_range
 from supervisor.config.fields import Field, attempt, read_table
 from supervisor.config.lines import Lines
 from supervisor.config.model import Config
 from supervisor.config.pool_keys import HIGHEST_PORT
 from supervisor.config.problems import Problems, suggestion
 from supervisor.config.services import Draft, read_services
+from supervisor.config.syntax import parse
 from supervisor.errors import ConfigError
 
 FILE_NAME = "services.toml"
@@ -43,7 +44,7 @@ def load(path: Path) -> Config:
     file = _identity(path)
     text = _read(file)
     problems = Problems(file, Lines(text))
-    document = Field(_parse(file, text), (), problems)
+    document = Field(parse(file, text), (), problems)
     config = _config(file, document)
     problems.raise_errors()
     return config
@@ -75,26 +76,6 @@ def _read(file: Path) -> str:
         ) from error
 
 
-def _parse(file: Path, text: str) -> dict[str, Any]:
-    import tomllib
-
-    try:
-        return tomllib.loads(text)
-    except RecursionError as error:
-        detail = f"{file}:1: nested too deeply"
-        raise ConfigError(f"{file.name} is not valid TOML", details=[detail]) from error
-    except ValueError as error:  # TOMLDecodeError, or a number with thousands of digits
-        detail = f"{file}:{_error_line(str(error), text)}: {str(error)[:200]}"
-        raise ConfigError(f"{file.name} is not valid TOML", details=[detail]) from error
-
-
-def _error_line(message: str, text: str) -> int:
-    found = re.search(r"at line (\d+)", message)
-    if found:
-        return int(found[1])
-    return max(1, len(text.splitlines())) if "end of document" in message else 1
-
-
 @dataclass(frozen=True, slots=True)
 class _Stack:
     name: str
@@ -112,7 +93,6 @@ def _config(file: Path, document: Field) -> Config:
     _check(drafts)
     if not any(document.problems.blames(("stack", key)) for key in ("base_port", "stride")):
         pools.check_ports(drafts, stack.base_port, stack.stride)
-        hazards.warn(drafts, stack.base_port, hazards.ephemeral_range())
     env_files = document.at("stack", "env_files")
     return Config(
         path=file,
@@ -121,6 +101,7 @@ def _config(file: Path, document: Field) -> Config:
         stride=stack.stride,
         env=read_env_files(env_files, stack.env_files, file.parent),
         services=tuple(draft.service for draft in drafts),
+        ephemeral=ephemeral_range(),
         warnings=document.problems.warnings,
     )
 

@@ -49,6 +49,14 @@ class ReadyKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where services.toml says something."""
+
+    line: int = 1
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RelativePool:
     """Ports counted from the instance's base port: base+offset … base+offset+size-1."""
 
@@ -56,6 +64,7 @@ class RelativePool:
     env: str
     offset: int
     size: int
+    place: Place = field(default=Place(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,7 @@ class SharedPool:
     name: str
     env: str
     ports: tuple[int, ...]
+    place: Place = field(default=Place(), compare=False)
 
 
 Pool = RelativePool | SharedPool
@@ -160,4 +170,7 @@ class Config:
     """What the env files say, later files over earlier ones; a service's own env wins over it."""
     services: tuple[Service, ...]
     """In the file's order."""
+    ephemeral: range = range(0)
+    """The ports that the kernel gave to outgoing connections when the file was read."""
     warnings: tuple[Problem, ...] = ()
+    """All but those about ports, which are an instance's: see Plan.warnings."""

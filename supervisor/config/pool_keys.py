@@ -69,9 +69,10 @@ def _pool(field: Field, readers: Mapping[str, Reader], name: str, env: str) -> P
         raise FieldError(
             f"{env} would be its variable, which is portsup's own", "give it another name or an env"
         )
+    place = field.problems.place(field.path)
     if "ports" in values:
-        return SharedPool(name, env, values["ports"])
-    return RelativePool(name, env, values["offset"], values["size"])
+        return SharedPool(name, env, values["ports"], place)
+    return RelativePool(name, env, values["offset"], values["size"], place)
 
 
 def _pool_keys(field: Field) -> set[str]:

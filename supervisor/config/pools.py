@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from supervisor.config.fields import Field
 from supervisor.config.model import MAIN_POOL, Pool, RelativePool, SharedPool
-from supervisor.config.pool_keys import HIGHEST_PORT
 from supervisor.config.problems import dotted
 from supervisor.config.services import Draft
 from supervisor.config.spans import spans
-
-USUAL_INSTANCES = 20
-"""Numbers above this one are rare enough not to warn about at every start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,7 @@ def check_ports(drafts: Sequence[Draft], base_port: int, stride: int) -> None:
             _check_shared(inside, index, owned.pool, ports)
     for owned in inside:
         if isinstance(owned.pool, SharedPool):
-            _check_mixed(owned, owned.pool, offsets, inside, base_port, stride)
+            _check_mixed(owned, owned.pool, offsets, inside, base_port)
 
 
 def _check_variables(draft: Draft) -> None:
@@ -73,8 +69,9 @@ def _check_variables(draft: Draft) -> None:
     for pool in draft.service.pools:
         other = seen.setdefault(pool.env, pool)
         if other is not pool:
-            where = dotted(draft.pool_field(other).path)
-            draft.pool_field(pool).wrong(f"{pool.env} carries the port of {where} already", "give it an env")
+            field = draft.pool_field(pool)
+            hint = "give it another env" if field.has("env") else "give it an env"
+            field.wrong(f"{pool.env} carries the port of {other.place.key} already", hint)
 
 
 def _inside_stride(owned: Owned, stride: int) -> bool:
@@ -115,23 +112,13 @@ def _check_shared(pools: Sequence[Owned], index: int, pool: SharedPool, ports: _
 
 
 def _check_mixed(
-    owned: Owned, pool: SharedPool, offsets: _Taken, pools: Sequence[Owned], base_port: int, stride: int
+    owned: Owned, pool: SharedPool, offsets: _Taken, pools: Sequence[Owned], base_port: int
 ) -> None:
     """A shared port may be a relative one of some instance. The lock keeps the two apart, so that only
-    instance 1, which everyone has, makes it an error; and only the numbers that people use, a warning."""
-    met: dict[tuple[int, int], list[int]] = {}
-    for port, instance, offset in _places(pool, base_port, stride):
-        if offset in offsets.owners and instance <= USUAL_INSTANCES:
-            met.setdefault((instance, offsets.owners[offset]), []).append(port)
-    for (instance, other), shared in sorted(met.items()):
-        report = owned.field.wrong if instance == 1 else owned.field.doubt
-        report(f"overlaps {pools[other]} of instance {instance} at port {spans(shared)}")
-
-
-def _places(pool: SharedPool, base_port: int, stride: int) -> Iterator[tuple[int, int, int]]:
-    """Port, instance and offset of every shared port that lies in an instance's stride."""
-    last = (HIGHEST_PORT + 1 - base_port) // stride
+    instance 1, which everyone has, makes it an error."""
+    met: dict[int, list[int]] = {}
     for port in pool.ports:
-        before, offset = divmod(port - base_port, stride)
-        if 0 <= before < last:
-            yield port, before + 1, offset
+        if (other := offsets.owners.get(port - base_port)) is not None:
+            met.setdefault(other, []).append(port)
+    for other, shared in met.items():
+        owned.field.wrong(f"overlaps {pools[other]} of instance 1 at port {spans(shared)}")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from supervisor.config.lines import KeyPath, Lines
-from supervisor.config.model import Problem
+from supervisor.config.model import Place, Problem
 from supervisor.errors import ConfigError
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -48,8 +48,12 @@ class Problems:
             count = f"{len(errors)} errors" if len(errors) > 1 else "an error"
             raise ConfigError(f"{self._file.name} has {count}", details=[str(error) for error in errors])
 
+    def place(self, path: KeyPath) -> Place:
+        return Place(self._lines.of(path), dotted(path))
+
     def _problem(self, path: KeyPath, message: str, hint: str | None) -> Problem:
-        return Problem(self._file, self._lines.of(path), dotted(path), message, hint)
+        place = self.place(path)
+        return Problem(self._file, place.line, place.key, message, hint)
 
     def _in_order(self, problems: list[Problem]) -> list[Problem]:
         """By line, this file first; what [defaults] says wrongly was found once for each service."""

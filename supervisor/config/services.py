@@ -67,7 +67,7 @@ def read_services(document: Field, folder: Path) -> list[Draft]:
 def _report(defaults: Field) -> None:
     """Also what every service overrides must be right."""
     if isinstance(defaults.value, dict):
-        read_table(defaults, keys.SERVICE)
+        read_table(defaults, keys.SERVICE, keys.SERVICE_SLIPS)
     else:
         defaults.entries()
 
@@ -88,7 +88,7 @@ def _draft(name: str, field: Field, folder: Path) -> Draft:
     if reason:
         field.wrong("is not a service's name", reason)
     try:
-        values = read_table(field, keys.SERVICE)
+        values = read_table(field, keys.SERVICE, keys.SERVICE_SLIPS)
     except FieldError as error:
         field.wrong(error.message, error.hint)
         return Draft(Service(name, ()), field)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 HOST = "HOST"
 INSTANCE = "PORTSUP_INSTANCE"
 INSTANCE_ID = "PORTSUP_INSTANCE_ID"
@@ -30,8 +32,11 @@ def url_of(service: str) -> str:
     return f"PORTSUP_{stem(service)}_URL"
 
 
-def wrong_name(name: str) -> str | None:
-    """Why the kernel or a shell couldn't take `name` as a variable's name, or None if it can."""
-    if not name:
-        return "is empty"
-    return "contains = or NUL" if "=" in name or "\0" in name else None
+FORM = "use letters, digits and _, no digit at the front"
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def is_name(name: str) -> bool:
+    """Could a shell, too, use a variable of this name?"""
+    return _NAME.fullmatch(name) is not None

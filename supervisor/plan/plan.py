@@ -15,14 +15,18 @@ from supervisor.config.interpolate import (
     references,
     templates,
 )
-from supervisor.config.model import MAIN_POOL, Config, Ready, Service
+from supervisor.config.model import MAIN_POOL, Config, Problem, Ready, Service
 from supervisor.config.problems import suggestion
 from supervisor.errors import ConfigError, UsageError
+from supervisor.plan import hazards
 from supervisor.plan.environment import inherited
 from supervisor.plan.instance import base_port
 from supervisor.plan.pool import PoolPlan, pool_plan
 
 HOST = "127.0.0.1"
+
+DEFAULTS = {"PYTHONUNBUFFERED": "1"}
+"""Else what a Python service prints into our pipe would stay in its buffer, and its log mute."""
 
 Claimed = Mapping[str, Mapping[str, int]]
 """Service → pool → port: what the claims gave."""
@@ -47,6 +51,8 @@ class Plan:
     env: Mapping[str, str]
     units: tuple[UnitPlan, ...]
     """Dependencies before their dependents, else in the file's order."""
+    warnings: tuple[Problem, ...] = ()
+    """About this instance's ports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ def make_plan(config: Config, instance: int) -> Plan:
         base_port=base,
         env=config.env,
         units=tuple(_unit(service, base) for service in _in_order(config.services)),
+        warnings=hazards.warnings(config, instance, base),
     )
 
 
@@ -142,9 +149,9 @@ def launch(
 ) -> Launch:
     """Fill in one unit's command, folder, environment and ready check.
 
-    `environ` is what the supervisor was started with; env files come over it, then portsup's own
-    variables, then the service's `env`. Raises ConfigError if `${env:NAME}` is not set, or names a
-    port that isn't claimed.
+    `environ` is what the supervisor was started with and comes over DEFAULTS; env files come over it,
+    then portsup's own variables, then the service's `env`. Raises ConfigError if `${env:NAME}` is not
+    set, or names a port that isn't claimed.
     """
     service = unit.service
     outer = inherited(environ) | dict(plan.env)
@@ -157,7 +164,7 @@ def launch(
     return Launch(
         argv=tuple(interpolate(word, look_up) for word in service.command),
         cwd=service.cwd,
-        env=outer | own | set_by_service,
+        env=DEFAULTS | outer | own | set_by_service,
         ready=fill_ready(service.ready, look_up),
     )
 

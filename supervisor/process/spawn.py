@@ -48,6 +48,8 @@ class ChildSpec:
     env: Mapping[str, str]
     inherit: tuple[int, ...]
     """Descriptors of the locks that the child's tree holds, under the same numbers there."""
+    program: str | None = None
+    """What errors call argv's first word, where that was filled in and may hold a secret."""
 
 
 def spawn(spec: ChildSpec) -> Child:
@@ -115,7 +117,11 @@ def _adopt(popen: subprocess.Popen[bytes], output_fd: int) -> Child:
 
 def _explain(spec: ChildSpec, error: OSError | ValueError) -> SpawnError:
     reason, hint = _reason(spec, error)
-    return SpawnError(f"cannot start {_command(spec)[0]}: {reason}", hint=hint)
+    return SpawnError(f"cannot start {_called(spec)}: {reason}", hint=hint)
+
+
+def _called(spec: ChildSpec) -> str:
+    return SHELL if spec.shell else spec.program or spec.argv[0]
 
 
 def _reason(spec: ChildSpec, error: OSError | ValueError) -> tuple[str, str | None]:
@@ -151,11 +157,12 @@ def _wrong_program(spec: ChildSpec, number: int) -> tuple[str, str | None]:
         return f"no such file in {spec.cwd}", None
     if found is None:
         return "command not found", f"is it installed? PATH was {os.pathsep.join(os.get_exec_path(spec.env))}"
+    shown = found if _called(spec) == program else _called(spec)
     if found.is_dir():
-        return f"{found} is a folder", None
+        return f"{shown} is a folder", None
     if number == errno.ENOENT:
-        return f"{found} needs an interpreter that does not exist", "see the #! in its first line"
-    return f"{found} is not executable", f"chmod +x {found}"
+        return f"{shown} needs an interpreter that does not exist", "see the #! in its first line"
+    return f"{shown} is not executable", f"chmod +x {shown}"
 
 
 def _candidates(spec: ChildSpec, program: str) -> list[Path]:

@@ -188,7 +188,7 @@ def test_the_folders_links_are_followed_and_the_files_are_not(tmp_path: Path) ->
 
 def test_a_later_env_file_wins(tmp_path: Path) -> None:
     """Quotes and exports as dotenv reads them; dollars stay."""
-    (tmp_path / "a.env").write_text("A=1\nexport B='x y'\n# C=3\nD\n")
+    (tmp_path / "a.env").write_text("A=1\nexport B='x y'\n# C=3\n")
     (tmp_path / "b.env").write_text('A="2"\nE=${A}\n')
     text = "[stack]\nenv_files = ['a.env', 'b.env']\n[services.a]\ncommand = 'x'"
     assert load(write(tmp_path, text)).env == {"A": "2", "B": "x y", "E": "${A}"}

@@ -63,6 +63,7 @@ def test_portsups_variables() -> None:
         "WEB": "6101",
         "METRICS_PORT": "9000",
         "HOST": "127.0.0.1",
+        "PYTHONUNBUFFERED": "1",
         "PORTSUP_INSTANCE": "2",
         "PORTSUP_INSTANCE_ID": "stack-2-abc",
         "PORTSUP_STACK": "stack",
@@ -77,7 +78,7 @@ def test_portsups_variables() -> None:
 def test_the_instances_variables_name_no_single_service() -> None:
     """What `portsup env` prints is the same for all services."""
     variables = instance_variables(plan(WEB, JOB), CLAIMED, instance_id="stack-2-abc", data_dir=DATA)
-    single = {"PORTSUP_SERVICE": "web-1", "WEB": "6101", "METRICS_PORT": "9000"}
+    single = {"PYTHONUNBUFFERED": "1", "PORTSUP_SERVICE": "web-1", "WEB": "6101", "METRICS_PORT": "9000"}
     assert variables | single == start(WEB, {}).env
     assert not single.keys() & variables.keys()
 
@@ -89,6 +90,15 @@ def test_who_wins() -> None:
     made = start(replace(WEB, env={"A": "service", "WEB": "service ${port}"}), environ, env=files).env
     assert (made["A"], made["B"], made["PATH"]) == ("service", "files", "/bin")
     assert (made["HOST"], made["WEB"], made["PORTSUP_STACK"]) == ("127.0.0.1", "service 6101", "stack")
+
+
+def test_python_prints_without_a_buffer_unless_somebody_says_otherwise() -> None:
+    """Else its log would stay mute. Whoever sets the variable, also to nothing, is obeyed."""
+    name = "PYTHONUNBUFFERED"
+    assert start(WEB, {}).env[name] == "1"
+    assert start(WEB, {name: "environ"}).env[name] == "environ"
+    assert start(WEB, {name: "environ"}, env={name: ""}).env[name] == ""
+    assert start(replace(WEB, env={name: "service"}), {}, env={name: ""}).env[name] == "service"
 
 
 def test_an_outer_instances_variables_do_not_leak_in() -> None:

@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,30 @@ def test_a_command_that_cannot_start(
     assert hint.format(tmp=tmp_path) in (caught.value.hint or "")
     assert "geheim" not in f"{caught.value.to_json()}"
     assert descriptors() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "message", "hint"),
+    [
+        ("missing", "no such file in {tmp}", ""),
+        ("plain", "${{env:T}}/x is not executable", "chmod +x ${{env:T}}/x"),
+        ("folder", "${{env:T}}/x is a folder", ""),
+        ("lost", "${{env:T}}/x needs an interpreter that does not exist", ""),
+    ],
+)
+def test_a_programs_name_is_told_as_it_is_written(path: str, message: str, hint: str, tmp_path: Path) -> None:
+    """Filled in, it may hold a secret."""
+    for name in ("plain", "folder", "lost"):
+        (tmp_path / f"geheim-{name}").mkdir()
+    script(tmp_path / "geheim-plain" / "x", "#!/bin/sh\n", 0o644)
+    (tmp_path / "geheim-folder" / "x").mkdir()
+    script(tmp_path / "geheim-lost" / "x", "#!/no/such/interpreter\n")
+    wanted = replace(spec(f"geheim-{path}/x", cwd=tmp_path), program="${env:T}/x")
+    with pytest.raises(SpawnError) as caught:
+        spawn(wanted)
+    assert caught.value.message == f"cannot start ${{env:T}}/x: {message.format(tmp=tmp_path)}"
+    assert hint.format() in (caught.value.hint or "")
+    assert "geheim" not in f"{caught.value.to_json()}"
 
 
 def descriptors() -> list[str]:
