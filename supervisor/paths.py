@@ -7,8 +7,12 @@ import stat
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from supervisor.errors import PortsupError
+from supervisor.errors import PortsupError, UsageError
+
+if TYPE_CHECKING:
+    from socket import socket as Socket  # noqa: N812 - its class, named as one
 
 LOCK_FOLDER = Path("/tmp/portsup-ports")
 """Not under TMPDIR: all users of the machine must meet in one folder."""
@@ -18,9 +22,14 @@ SOCKET_PATH_MAX = 107
 
 
 def lock_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """The machine-wide folder of lock files; PORTSUP_LOCK_DIR names another."""
+    """The machine-wide folder of lock files; PORTSUP_LOCK_DIR names another.
+
+    Raises UsageError for a relative one: each working folder would have locks of its own.
+    """
     named = environ.get("PORTSUP_LOCK_DIR")
-    return Path(named).absolute() if named else LOCK_FOLDER
+    if named and not os.path.isabs(named):  # noqa: PTH117 - a variable's text
+        raise UsageError(f"PORTSUP_LOCK_DIR must be an absolute path, not {named!r}")
+    return Path(named) if named else LOCK_FOLDER
 
 
 def runtime_folder(environ: Mapping[str, str] = os.environ) -> Path:
@@ -59,6 +68,23 @@ def socket_path(name: str, environ: Mapping[str, str] = os.environ) -> Path:
     if len(os.fsencode(short)) <= SOCKET_PATH_MAX:
         return short
     return Path(f"/tmp/portsup-{os.getuid()}") / f"{hashed}.sock"
+
+
+def bind_private(socket: Socket, path: Path, what: str) -> None:
+    """Bind a Unix socket of mode 0600, in a folder of this user's own; replaces a stale one.
+
+    `what` it is stands in the PortsupError that is raised if the folder or the path can't be used.
+    """
+    try:
+        make_private_folder(path.parent)
+        path.unlink(missing_ok=True)
+        socket.bind(os.fspath(path))
+        path.chmod(0o600)
+    except OSError as error:
+        raise PortsupError(
+            f"cannot listen on the {what} {path}: {error.strerror or error}",
+            hint="set XDG_RUNTIME_DIR to a private folder with a short path",
+        ) from error
 
 
 def state_folder(environ: Mapping[str, str] = os.environ) -> Path:

@@ -7,8 +7,9 @@ are imported, so that the services start up while the supervisor does.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +20,10 @@ from supervisor.cli.order import Order
 from supervisor.cli.worktree import remember_instance
 from supervisor.clock import Clock, MonotonicClock
 from supervisor.config.load import load
-from supervisor.config.model import Config
+from supervisor.config.model import Config, ReadyKind
 from supervisor.errors import PortsupError
 from supervisor.plan.plan import with_dependencies
+from supervisor.ports import owner
 from supervisor.ports.lock import LockFolder
 from supervisor.ports.reserve import Reservation, reserve
 from supervisor.process.guard import GuardLink
@@ -33,12 +35,23 @@ from supervisor.supervise.launcher import Launcher, Started
 from supervisor.supervise.timings import Timings
 
 if TYPE_CHECKING:
+    from supervisor.control.server import ControlServer
     from supervisor.supervise.supervisor import Supervisor
     from supervisor.supervise.unit import Unit, World
 
 
-Announce = Callable[[InstanceRecord], None]
-"""Called once: claims, spawns and the control socket stand."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Claims, spawns and the control socket stand."""
+
+    record: InstanceRecord
+    failed: list[str]
+    """A line for each service that couldn't be spawned."""
+    warnings: list[str]
+
+
+Announce = Callable[[Standing], None]
+"""Called once."""
 
 
 def bring_up(order: Order, link: GuardLink, announce: Announce) -> int:
@@ -146,6 +159,8 @@ class _Instance:
         supervisor = Supervisor(self._plan, units, world, link, stay=not self._order.console)
         for unit in self._plan.units:
             units[unit.name] = Unit(unit, world, self._held(unit.name), up=unit.name in self._selected)
+            if unit.service.ready.kind is ReadyKind.NOTIFY:
+                link.report_socket(self._notify_path(unit.name))
         calls = Calls(
             supervisor,
             self._launcher,
@@ -154,7 +169,7 @@ class _Instance:
             data_dir=self._data_dir,
         )
         server = ControlServer(Path(self._record.socket), calls.dispatch, supervisor.report_bug)
-        door = _Door(server, lambda: self._open(link, announce))
+        door = _Door(server, lambda: self._open(units, link, announce))
         return await supervisor.run(door, started)
 
     def _world(self, make: type[World], supervisor: Callable[[], Supervisor]) -> World:
@@ -167,15 +182,24 @@ class _Instance:
             timings=self._timings,
             clock=self._clock,
             log_path=partial(paths.service_log, self._logs),
-            notify_path=lambda name: paths.socket_path(f"{self._record.instance_id}-{name}"),
+            notify_path=self._notify_path,
             echo=self._console.lines if self._console else None,
-            changed=lambda unit: supervisor().changed(unit),
+            changed=lambda: supervisor().changed(),
             ports_changed=lambda unit: supervisor().ports_changed(unit),
         )
 
-    def _open(self, link: GuardLink, announce: Announce) -> None:
+    @property
+    def _warnings(self) -> list[str]:
+        problems = (*self._config.warnings, *self._plan.warnings)
+        return [*self._folder.warnings, *(problem.brief for problem in problems)]
+
+    def _open(self, units: Mapping[str, Unit], link: GuardLink, announce: Announce) -> None:
         link.report_socket(Path(self._record.socket))
-        announce(self._record)
+        failed = [f"{unit.name} is {unit.state}: {unit.reason}" for unit in units.values() if unit.failed]
+        announce(Standing(self._record, failed, self._warnings))
+
+    def _notify_path(self, service: str) -> Path:
+        return paths.socket_path(f"{self._record.instance_id}-{service}")
 
     def _held(self, service: str) -> list[Reservation]:
         return [held for held in self._reservations if held.service == service]
@@ -185,7 +209,8 @@ class _Instance:
         started = {}
         for unit in self._plan.units:
             service = unit.service
-            if unit.name in self._selected and not service.depends_on and service.ready.kind != "notify":
+            notifies = service.ready.kind is ReadyKind.NOTIFY  # its socket is the event loop's
+            if unit.name in self._selected and not service.depends_on and not notifies:
                 try:
                     started[unit.name] = self._launcher.start(unit, self._held(unit.name), {})
                 except PortsupError:
@@ -200,7 +225,7 @@ class _Instance:
         return Console([unit.name for unit in self._plan.units], label=label, colour={1: stdout, 2: stderr})
 
     def _tell_start(self) -> None:
-        for text in (*self._folder.warnings, *(problem.brief for problem in self._config.warnings)):
+        for text in self._warnings:
             self._events.warning("config.warning", text)
         self._events.info(
             "instance.claimed",
@@ -210,6 +235,15 @@ class _Instance:
         )
         for held in self._reservations:
             self._timings.add(held.service, "claim", held.claim_seconds)
+            self._tell_passed_over(held)
+
+    def _tell_passed_over(self, held: Reservation) -> None:
+        """Another port than the pool's first is never taken in silence."""
+        for port in held.pool.ports[: held.pool.ports.index(held.port)]:
+            line = owner.inspect(self._folder.path, port).line()
+            self._events.info(
+                "port.passed_over", f"{line}; using {held.port}", service=held.service, port=held.port
+            )
 
 
 class _Door:
@@ -239,7 +273,3 @@ def _environment() -> dict[str, str]:
 
 def _say_nothing(_level: str, _service: str | None, _message: str) -> None:
     pass
-
-
-if TYPE_CHECKING:
-    from supervisor.control.server import ControlServer

@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -14,13 +14,9 @@ from supervisor import paths
 from supervisor.cli import target
 from supervisor.cli.options import examples, file_option, instance_option
 from supervisor.cli.order import Order
-from supervisor.cli.output import has_colour, note
-from supervisor.errors import ExitCode, PortsupError, UsageError
-from supervisor.process.detach import Answer, detached
+from supervisor.cli.output import has_colour
+from supervisor.errors import UsageError
 from supervisor.process.guard import GuardLink, guarded
-
-if TYPE_CHECKING:
-    from supervisor.records import InstanceRecord
 
 
 @click.command(
@@ -77,15 +73,17 @@ def up(
 ) -> None:
     """Start an instance of the stack: claim a port for each service, start the services, watch them.
 
-    Without SERVICE, all services; else these and what they depend on. Without -i, this worktree's last
-    number while it is free, else the lowest free one. In the foreground, Ctrl-C stops the instance and a
-    second one kills it.
+    Without SERVICE, all services; else these and what they depend on. Ports are claimed for the whole
+    stack, also for services that are started later. Without -i, this worktree's last number while it is
+    free, else the lowest free one. In the foreground, Ctrl-C stops the instance and a second one kills it.
     """
     if timeout is not None and not wait:
         raise UsageError("--timeout is for --wait")
     orders = [_order(services, number, file) for number in _numbers(instance, count)]
     if detach or wait:
-        _in_background(orders, wait=wait, timeout=timeout)
+        from supervisor.cli.background import bring_up_in_background
+
+        bring_up_in_background(orders, wait=wait, timeout=timeout)
         return
     if len(orders) == 1:
         sys.exit(_in_foreground(orders[0]))
@@ -119,83 +117,8 @@ def _in_foreground(order: Order) -> int:
         from supervisor.cli.main import fail
 
         try:
-            return bring_up(order, link, lambda _record: None)
+            return bring_up(order, link, lambda _standing: None)
         except Exception as failure:
             return fail(failure)
 
     return guarded(supervise, paths.lock_folder())
-
-
-def _start_daemon(order: Order) -> InstanceRecord:
-    """Raises the PortsupError of the daemon's start."""
-
-    def body(answer: Answer) -> int:
-        return guarded(lambda link: supervise(link, answer), paths.lock_folder(), close_in_guard=[answer.fd])
-
-    def supervise(link: GuardLink, answer: Answer) -> int:
-        from supervisor.cli.bringup import bring_up
-        from supervisor.cli.main import as_portsup_error
-        from supervisor.records import encode
-
-        try:
-            return bring_up(order, link, lambda record: answer({"record": encode(record).decode()}))
-        except Exception as failure:
-            error = as_portsup_error(failure)
-            answer({"error": error.to_json()})
-            return error.exit_code
-
-    return _parse(detached(body))
-
-
-def _parse(facts: dict[str, Any]) -> InstanceRecord:
-    from supervisor.records import InstanceRecord, decode
-
-    if "error" in facts:
-        raise PortsupError.from_json(facts["error"])
-    record = decode(facts["record"].encode())
-    assert isinstance(record, InstanceRecord)
-    return record
-
-
-def _in_background(orders: list[Order], *, wait: bool, timeout: float | None) -> None:
-    """All or none: when one doesn't come up, those before it are taken down again."""
-    records: list[InstanceRecord] = []
-    try:
-        for order in orders:
-            records.append(_start_daemon(replace(order, console=False)))
-            note(f"portsup: {target.title(records[-1])} is up, base port {records[-1].base_port}")
-        if wait:
-            _wait(records, timeout)
-    except (KeyboardInterrupt, PortsupError) as failure:
-        if isinstance(failure, KeyboardInterrupt) or len(records) < len(orders):
-            _take_down(records)
-        raise
-
-
-def _take_down(records: list[InstanceRecord]) -> None:
-    from supervisor.cli.down import stop_all
-
-    stop_all(records, timeout=60.0)
-
-
-def _wait(records: list[InstanceRecord], timeout: float | None) -> None:
-    """Raises PortsupError if a service is not ready, and leaves the instances up to be looked at."""
-    from supervisor.control.client import reach
-
-    unready: list[str] = []
-    for record in records:
-        with reach(record) as client:
-            result = client.wait(timeout)
-            snapshot = client.call("snapshot")
-        for service in snapshot["services"]:
-            if service["name"] in result["failed"]:
-                reason = service["reason"] or "no reason known"
-                unready.append(f"{target.title(record)}: {service['name']} is {service['state']}: {reason}")
-    if unready:
-        raise PortsupError(
-            "not every service is ready",
-            details=unready,
-            hint="`portsup logs SERVICE` shows what it printed; what is up stays up until `portsup down`",
-            exit_code=ExitCode.SERVICE_FAILED,
-        )
-    note("portsup: every service is ready")

@@ -188,8 +188,8 @@ class _Connection:
         self._writer.transport.abort()
         try:
             await self._writer.wait_closed()
-        except OSError:
-            pass
+        except (OSError, asyncio.CancelledError):
+            pass  # the end of the loop: in 3.11 asyncio trips over a connection's task that is cancelled
 
     def _read_ahead(self) -> asyncio.Task[bytes | None]:
         self._upcoming = asyncio.create_task(self._read_line())
@@ -215,17 +215,8 @@ def _bind(path: Path) -> socket.socket:
     """A bound socket of mode 0600: until it listens nobody can connect, so no mode is open for a moment."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        paths.make_private_folder(path.parent)
-        path.unlink(missing_ok=True)
-        listener.bind(os.fspath(path))
-        path.chmod(0o600)
-    except OSError as failure:
-        listener.close()
-        raise PortsupError(
-            f"cannot listen on the control socket {path}: {failure.strerror or failure}",
-            hint="set XDG_RUNTIME_DIR to a private folder with a short path",
-        ) from failure
-    except PortsupError:
+        paths.bind_private(listener, path, "control socket")
+    except BaseException:
         listener.close()
         raise
     return listener

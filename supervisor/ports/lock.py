@@ -249,6 +249,11 @@ def _open(path: Path) -> int | None:
         except PermissionError as error:
             raise _unusable_folder(path.parent, "this user can't write there") from error
         os.fchmod(low, FILE_MODE)  # a umask of 077 would hide the holder from the other users
+        try:
+            return _move_up(low)
+        except OSError:
+            remove_free(path, lambda record: record is None)  # to other users an empty file is a holder
+            raise
     return _move_up(low)
 
 

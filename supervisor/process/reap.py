@@ -59,6 +59,10 @@ class Forest:
         """The same for one unit, at the cost of that unit's tree alone."""
         return [process for _, process in self._see(lambda name: name == unit)]
 
+    def adopt(self, stray: Owner, unit: str) -> None:
+        """An orphan of nobody known (key None) turned out to be of `unit`."""
+        self._known[stray] = unit
+
     def reap_orphans(self, ours: frozenset[int]) -> None:
         """Wait for adopted children that have died, each by its pid; `ours` have waiters of their own."""
         reap_children(ours)

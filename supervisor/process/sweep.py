@@ -35,14 +35,15 @@ def clean_up(
     for socket in sockets:
         _unlink_socket(socket)
     ended, left = _sweep(spared)
+    # The locks before any word: stderr may be a terminal or a pipe that takes no more (Ctrl-S).
+    if not left and supervisor is not None:
+        _unlink_locks(lock_folder, supervisor)
     if code < 0:
         say(f"the supervisor was killed (signal {signal_name(-code)}); its services were ended")
     elif ended:
         say(f"the supervisor ended early (code {code}); its services were ended")
     if left:
         say(f"still alive: {', '.join(str(owner.pid) for owner in left)}; see `portsup prune`")
-    elif supervisor is not None:
-        _unlink_locks(lock_folder, supervisor)
 
 
 def _sweep(spared: frozenset[int]) -> tuple[int, list[Owner]]:

@@ -29,7 +29,7 @@ class Ladder:
         try:
             wait = self._backoff.initial * self._backoff.factor ** (self._rung - 1)
         except OverflowError:
-            return self._backoff.max
+            return self._backoff.max if self._backoff.initial else 0.0
         return min(wait, self._backoff.max)
 
     def reset(self) -> None:

@@ -51,7 +51,7 @@ class Calls:
         return self._supervisor.snapshot().to_json()
 
     async def _down(self, _params: Params) -> Any:
-        self._supervisor.stop(ExitCode.OK)
+        self._supervisor.stop(ExitCode.OK, "portsup down")
         return {}
 
     async def _start(self, params: Params) -> Any:
@@ -65,6 +65,7 @@ class Calls:
     async def _stop(self, params: Params) -> Any:
         units = self._named(params)
         for unit in units:
+            unit.parked = True
             unit.stop()
         await self._supervisor.until_at_rest(units)
         return self._snapshots(units)

@@ -31,7 +31,8 @@ class Console:
 
     def say(self, level: str, service: str | None, message: str) -> None:
         """One event, as a line with the time of day."""
-        text = message.encode(errors="replace")
+        # In words too, for those who see no colours
+        text = (f"warning: {message}" if level == "warning" else message).encode(errors="replace")
         if self._colour[2] and level in LEVEL_COLOURS:
             text = b"\x1b[%dm%s\x1b[0m" % (LEVEL_COLOURS[level], text)
         self._stderr.write(

@@ -15,6 +15,9 @@ from supervisor.ports.probe import is_free
 from supervisor.ports.reserve import InstanceClaim, Reservation, reserve_again
 from supervisor.ports.shield import Finding, Shield
 
+Wants = Sequence[tuple[PoolPlan, int | None, Collection[int]]]
+"""Pools to claim a port of, the port to try first, and those not to take."""
+
 
 class Holdings:
     def __init__(
@@ -88,52 +91,64 @@ class Holdings:
         return findings
 
     def give_back(self) -> None:
-        self._last = self.ports or self._last
+        self._last = {**self._last, **self.ports}
         for held in reversed(self.reservations):
             held.lock.give_back()
         self.reservations = []
         self._shields = {}
 
-    def claim(self) -> bool:
-        """Claim a port of every pool anew, the last ones first. True if one differs from the last.
+    def drop_lost(self) -> frozenset[int]:
+        """Give back the ports whose shields are lost; which they were."""
+        lost = [held for held in self.reservations if self._shields[held.pool.name].state == "lost"]
+        for held in lost:
+            held.lock.give_back()
+            self.reservations.remove(held)
+            del self._shields[held.pool.name]
+        return frozenset(held.port for held in lost)
 
-        May take a quarter of a second for each pool; raises PortsupError, and then holds nothing.
-        """
-        self.give_back()
+    def missing(self, avoid: Collection[int] = ()) -> Wants:
+        """The pools of which no port is held, each with the port to try first: the last one, unless it
+        is to be avoided."""
+        held = self.ports
+        pools = [pool for pool in self._unit.pools if pool.name not in held]
+        return [(pool, self._last.get(pool.name), avoid) for pool in pools]
+
+    def reserve(self, wants: Wants) -> list[Reservation]:
+        """Claim what is `missing`, all or none. Changes nothing here, so that it may run in a thread: for
+        each full pool it takes a quarter of a second. Raises PortsupError (NoFreePort)."""
+        claimed: list[Reservation] = []
         try:
-            claimed = [self._reserve(pool, prefer=self._last.get(pool.name)) for pool in self._unit.pools]
-        except PortsupError:
-            self.give_back()
+            for pool, prefer, avoid in wants:
+                claimed.append(self._reserve(pool, prefer, avoid))
+        except BaseException:
+            for held in reversed(claimed):
+                held.lock.give_back()
             raise
+        return claimed
+
+    def _reserve(self, pool: PoolPlan, prefer: int | None, avoid: Collection[int]) -> Reservation:
+        shunned = next((port for port in pool.ports if port in avoid), None)
+        return reserve_again(
+            self._unit.name,
+            pool,
+            self._claim.record,
+            self._folder,
+            self._clock,
+            prefer=prefer,
+            avoid=shunned,
+        )
+
+    def adopt(self, claimed: Sequence[Reservation]) -> bool:
+        """Hold them from now on. True if one is another port than the pool's last."""
         changed = any(self._last.get(held.pool.name) != held.port for held in claimed)
-        self._last = self.ports
+        order = [pool.name for pool in self._unit.pools]
+        self.reservations = sorted(
+            [*self.reservations, *claimed], key=lambda held: order.index(held.pool.name)
+        )
+        self._shields |= {held.pool.name: self._shield(held) for held in claimed}
+        self._last = {**self._last, **self.ports}
         self.lost = False
         return changed
-
-    def rotate(self) -> None:
-        """Give back the ports whose shields are lost and claim others of their pools.
-
-        Raises PortsupError, and then holds nothing.
-        """
-        lost = [held for held in self.reservations if self._shields[held.pool.name].state == "lost"]
-        try:
-            for held in lost:
-                held.lock.give_back()
-                self.reservations.remove(held)
-                self._reserve(held.pool, avoid=held.port)
-        except PortsupError:
-            self.give_back()
-            raise
-        self._last = self.ports
-        self.lost = False
-
-    def _reserve(self, pool: PoolPlan, prefer: int | None = None, avoid: int | None = None) -> Reservation:
-        held = reserve_again(
-            self._unit.name, pool, self._claim.record, self._folder, self._clock, prefer=prefer, avoid=avoid
-        )
-        self.reservations.append(held)
-        self._shields[pool.name] = self._shield(held)
-        return held
 
 
 def _occupant(port: int) -> str:

@@ -103,6 +103,7 @@ class Launcher:
             cwd=prepared.cwd,
             env={**prepared.env, **extra},
             inherit=(self._claim.lock.fd, *(r.lock.fd for r in reservations)),
+            program=(unit.service.command if argv is prepared.argv else unit.service.ready.command)[0],
         )
 
 

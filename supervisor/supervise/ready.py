@@ -7,6 +7,7 @@ the last look, for the error.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import signal
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from supervisor.config.model import Ready, ReadyKind
-from supervisor.paths import make_private_folder
+from supervisor.paths import bind_private
 from supervisor.plan.plan import HOST
 from supervisor.process.child import Child
 
@@ -69,9 +70,15 @@ async def _connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
     """To the port on 127.0.0.1, else on ::1: a server for "localhost" may take either."""
     for host in (HOST, "::1"):
         try:
-            return await asyncio.open_connection(host, port)
+            reader, writer = await asyncio.open_connection(host, port)
         except OSError as error:
             refused = error
+            continue
+        if writer.get_extra_info("sockname") != writer.get_extra_info("peername"):
+            return reader, writer
+        # To a port in the ephemeral range where nobody listens, the kernel can connect us to ourselves.
+        writer.close()
+        refused = ConnectionRefusedError(errno.ECONNREFUSED, "only ourselves")
     # asyncio words its own message around the errno, with the address in it
     raise NotReadyError(f"port {port}: {os.strerror(refused.errno) if refused.errno else refused}")
 
@@ -181,12 +188,14 @@ class NotifySocket:
     """
 
     def __init__(self, path: Path) -> None:
+        """Raises PortsupError."""
         self.path = path
-        make_private_folder(path.parent)
-        path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        self._socket.bind(str(path))
-        path.chmod(0o600)
+        try:
+            bind_private(self._socket, path, "notify socket")
+        except BaseException:
+            self._socket.close()
+            raise
         self._ready = asyncio.Event()
         asyncio.get_running_loop().add_reader(self._socket, self._receive)
 

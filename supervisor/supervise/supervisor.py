@@ -10,22 +10,31 @@ import asyncio
 import os
 import signal
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from supervisor.errors import ExitCode
+from supervisor.config.model import StopMode
+from supervisor.errors import ExitCode, PortsupError
 from supervisor.plan.plan import Plan, dependents_on_ports
 from supervisor.platform import os_facts
 from supervisor.process.guard import GuardLink
 from supervisor.snapshot import InstanceSnapshot
 from supervisor.supervise.launcher import Started
+from supervisor.supervise.run import LOOK_AGAIN
 from supervisor.supervise.state import State
-from supervisor.supervise.unit import LIVE, Unit, World
+from supervisor.supervise.unit import Unit, World
 from supervisor.supervise.watch import Watcher
 
-STOP_CODES = {b"I": ExitCode.INTERRUPTED, b"T": ExitCode.TERMINATED, b"H": 128 + signal.SIGHUP}
-"""What `portsup up` exits with after the stop command that came first."""
+COMMANDS = {
+    ord("I"): (ExitCode.INTERRUPTED, "Ctrl-C"),
+    ord("T"): (ExitCode.TERMINATED, "SIGTERM"),
+    ord("H"): (128 + signal.SIGHUP, "SIGHUP"),
+}
+"""What the guard passes on: the exit code of `portsup up` after the one that came first, and its name."""
+
+GIVE_UP_AFTER = 1.0
+"""Seconds beyond what all services may take to stop, for an instance in which a bug was seen."""
 
 
 class Door(Protocol):
@@ -49,16 +58,20 @@ class Supervisor:
         self.stopping = False
         self._commanded = False
         self._killing = False
+        self._broken = False
+        self._gave_up = False
         self._exit_code = int(ExitCode.OK)
         self._settling = False
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
         self._watcher = Watcher(lambda: list(units.values()), self.report_bug)
-        self._tasks: set[asyncio.Task[None]] = set()
         self._all_ready = False
 
     async def run(self, door: Door, started: Mapping[str, Started]) -> int:
-        """From taking over the first children to the last one gone; returns the exit code."""
+        """From taking over the first children to the last one gone; returns the exit code.
+
+        Raises PortsupError if a bug keeps it from stopping: the guard then ends what is left.
+        """
         asyncio.get_running_loop().set_exception_handler(self._on_loop_bug)
         self._listen_to_signals()
         for name, child in started.items():
@@ -69,75 +82,107 @@ class Supervisor:
         watcher = asyncio.create_task(self._watcher.run())
         try:
             await self._over.wait()
+            await self._end_strays()
         finally:
             watcher.cancel()
             await door.close()
+        if self._gave_up:
+            raise PortsupError("an internal error kept it from stopping", exit_code=ExitCode.INTERNAL)
         for unit in self.units.values():
             unit.close()
         return self._exit_code
 
+    # Faults of ours
+
     def report_bug(self, where: str, bug: BaseException) -> None:
-        """A fault of ours: one line for people, where it was for the log. The instance goes on."""
-        place = traceback.extract_tb(bug.__traceback__)[-1:]
-        at = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in place]
+        """One line for people, where it was for the log. The instance goes on, but isn't trusted to stop."""
+        self._broken = True
+        frames = traceback.extract_tb(bug.__traceback__)
+        at = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
         self._world.events.error("bug", f"internal error in {where}: {type(bug).__name__}: {bug}", at=at)
+        if self.stopping:
+            self._bound_stop()
 
     def _on_loop_bug(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What escaped from a callback or a task: asyncio would print a traceback."""
-        bug = context.get("exception")
-        if isinstance(bug, BaseException):
-            self.report_bug("the event loop", bug)
-        else:
-            self._world.events.error("bug", f"internal error in the event loop: {context.get('message')}")
+        bug = context.get("exception") or RuntimeError(context.get("message"))
+        self.report_bug("the event loop", bug)
+
+    def _bound_stop(self) -> None:
+        patience = sum(unit.plan.service.stop.timeout for unit in self.units.values())
+        asyncio.get_running_loop().call_later(patience + GIVE_UP_AFTER, self._give_up)
+
+    def _give_up(self) -> None:
+        self._gave_up = True
+        self._over.set()
+
+    async def _end_strays(self) -> None:
+        """Orphans that shed whatever tells their unit are the instance's. Where a unit spares what it
+        started on purpose, they may be of those."""
+        if any(unit.plan.service.stop.mode is not StopMode.TREE for unit in self.units.values()):
+            return
+        while not self._gave_up and (strays := self._world.forest.members(None)):
+            for stray in strays:
+                os_facts.send_signal(stray.owner, signal.SIGKILL)
+            await asyncio.sleep(LOOK_AGAIN)
+
+    def _each(self, call: Callable[[Unit], None]) -> None:
+        """A bug in one unit must not reach the others."""
+        for unit in self.units.values():
+            try:
+                call(unit)
+            except Exception as bug:
+                self.report_bug(unit.name, bug)
 
     # Signals
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
         loop.add_reader(self._link.commands_fd, self._on_command)
-        loop.add_signal_handler(signal.SIGTERM, self.stop, ExitCode.TERMINATED)
+        loop.add_signal_handler(signal.SIGTERM, self.stop, ExitCode.TERMINATED, "SIGTERM")
         loop.add_signal_handler(signal.SIGCHLD, self._on_child)
 
     def _on_command(self) -> None:
         commands = os.read(self._link.commands_fd, 64)
         if not commands:
             asyncio.get_running_loop().remove_reader(self._link.commands_fd)
-            self._world.events.error("guard.gone", "the guard is gone: stopping")
-            self.stop(ExitCode.TERMINATED)
+            self.stop(ExitCode.TERMINATED, "the guard is gone")
         for command in commands:
             # Not `self.stopping`: a TERM to the whole group reaches us as well, and somebody may have said
             # `down`. Only what the guard passed on counts as the first of two Ctrl-C.
             if self._commanded:
                 self.kill()
             self._commanded = True
-            self.stop(STOP_CODES[bytes([command])])
+            self.stop(*COMMANDS[command])
 
     def _on_child(self) -> None:
         """SIGCHLD: orphans that were adopted have died, or the last process of a tree."""
         ours = frozenset[int]().union(*(unit.waited_for for unit in self.units.values()))
         self._world.forest.reap_orphans(ours)
-        for unit in self.units.values():
-            unit.tree_changed()
+        self._each(Unit.tree_changed)
 
-    def stop(self, exit_code: int) -> None:
+    def stop(self, exit_code: int, why: str) -> None:
         """Stop the instance in an orderly way: dependents before what they depend on."""
-        if not self.stopping:
-            self.stopping = True
-            self._exit_code = int(exit_code)
-            self._world.events.info("instance.stopping", "stopping")
-            self._settle()
+        if self.stopping:
+            return
+        self.stopping = True
+        self._exit_code = int(exit_code)
+        once_more = "; once more kills" if why == "Ctrl-C" else ""
+        self._world.events.info("instance.stopping", f"stopping ({why}{once_more})", why=why)
+        if self._broken:
+            self._bound_stop()
+        self._settle()
 
     def kill(self) -> None:
         """Stop at once."""
         if not self._killing:
             self._killing = True
             self._world.events.warning("instance.killing", "killing what is left")
-        for unit in self.units.values():
-            unit.kill()
+        self._each(Unit.kill)
 
     # Who waits for whom
 
-    def changed(self, _unit: Unit) -> None:
+    def changed(self) -> None:
         """A unit's state changed: see soon what that means for the others."""
         if not self._settling:
             self._settling = True
@@ -146,50 +191,55 @@ class Supervisor:
     def _settle(self) -> None:
         self._settling = False
         if self.stopping:
-            self._stop_next()
+            self._each(self._stop_if_unneeded)
         else:
-            self._start_next()
+            self._each(self._start_if_unblocked)
             self._announce()
         if self._is_over():
             self._over.set()
         self._changed.set()
         self._changed = asyncio.Event()
 
-    def _start_next(self) -> None:
-        for unit in self.units.values():
-            if unit.state is State.PENDING:
-                waits = [name for name in unit.plan.service.depends_on if not self.units[name].satisfied]
-                if waits:
-                    unit.block("waits for " + ", ".join(self._named(name) for name in waits))
-                else:
-                    unit.unblocked()
+    def _start_if_unblocked(self, unit: Unit) -> None:
+        if unit.state is State.PENDING:
+            waits = [name for name in unit.plan.service.depends_on if not self.units[name].satisfied]
+            if waits:
+                unit.block("waits for " + ", ".join(self._named(name) for name in waits))
+            else:
+                unit.unblocked()
 
     def _named(self, name: str) -> str:
         dependency = self.units[name]
         return f"{name} ({dependency.state})" if dependency.at_rest else name
 
-    def _stop_next(self) -> None:
-        for unit in self.units.values():
-            if not unit.at_rest and all(other.at_rest for other in self._dependents(unit)):
-                if self._killing:
-                    unit.kill()
-                else:
-                    unit.stop()
+    def _stop_if_unneeded(self, unit: Unit) -> None:
+        if not unit.at_rest and all(other.at_rest for other in self._dependents(unit)):
+            if self._killing:
+                unit.kill()
+            else:
+                unit.stop()
 
     def _dependents(self, unit: Unit) -> list[Unit]:
         return [other for other in self.units.values() if unit.name in other.plan.service.depends_on]
 
     def _is_over(self) -> bool:
+        units = self.units.values()
         if self.stopping:
-            return all(unit.at_rest for unit in self.units.values())
-        if self._stay or not all(unit.at_rest or self._is_stuck(unit) for unit in self.units.values()):
+            return all(unit.at_rest for unit in units)
+        if self._stay or any(unit.parked for unit in units):
             return False
-        if failed := [unit.name for unit in self.units.values() if unit.failed]:
-            self._world.events.error(
-                "instance.failed", f"{', '.join(failed)} failed and nothing else runs: see `portsup logs`"
-            )
-        self.stop(ExitCode.SERVICE_FAILED if failed else ExitCode.OK)
-        return all(unit.at_rest for unit in self.units.values())
+        if not all(unit.at_rest or self._is_stuck(unit) for unit in units):
+            return False
+        self._end_by_itself()
+        return all(unit.at_rest for unit in units)
+
+    def _end_by_itself(self) -> None:
+        failed = [unit.name for unit in self.units.values() if unit.failed]
+        if failed:
+            names = ", ".join(failed)
+            hint = f"see `portsup logs {failed[0]}`"
+            self._world.events.error("instance.failed", f"{names} failed and nothing else runs: {hint}")
+        self.stop(ExitCode.SERVICE_FAILED if failed else ExitCode.OK, "nothing is left to run")
 
     def _is_stuck(self, unit: Unit) -> bool:
         """It waits for something that is over and won't become ready by itself."""
@@ -199,19 +249,16 @@ class Supervisor:
         )
 
     def _announce(self) -> None:
-        ready = all(unit.satisfied for unit in self.units.values() if not unit.is_off)
+        wanted = [unit for unit in self.units.values() if not unit.is_off]
+        ready = bool(wanted) and all(unit.satisfied for unit in wanted)
         if ready and not self._all_ready:
             self._world.events.info("instance.ready", "all services are ready")
         self._all_ready = ready
 
     def ports_changed(self, unit: Unit) -> None:
         """Others that were told the old port are started anew with the new one."""
-        for name in dependents_on_ports(self.plan, unit.name):
-            other = self.units[name]
-            if other is not unit and other.state in LIVE:
-                task = asyncio.create_task(other.restart())
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+        for name in dependents_on_ports(self.plan, unit.name) - {unit.name}:
+            self.units[name].again()
 
     # For those who ask
 

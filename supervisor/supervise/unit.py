@@ -1,7 +1,8 @@
 """One service of one instance, live: turns what happens into events, and actions into deeds.
 
-What follows what stands in `state.py` and `verdict.py`; here is the doing. `_become` is the only place
-that changes the state.
+What follows what stands in `state.py` and `verdict.py`; here is the doing, with a `Run` for the child,
+a `Readiness` for its check and `Holdings` for the ports. `_become` is the only place that changes the
+state.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from functools import partial
 from pathlib import Path
 
 from supervisor.clock import Clock
-from supervisor.config.model import ReadyKind
+from supervisor.config.model import OnLost, ReadyKind
 from supervisor.errors import PortsupError
 from supervisor.plan.plan import UnitPlan, url
-from supervisor.platform import Listener, Process, os_facts
+from supervisor.platform import Listener, os_facts
 from supervisor.ports.lock import LockFolder
 from supervisor.ports.reserve import InstanceClaim, Reservation
-from supervisor.process import stop
-from supervisor.process.child import Child, Exit, signal_name
+from supervisor.ports.shield import elsewhere
+from supervisor.process.child import Exit, signal_name
 from supervisor.process.reap import Forest
 from supervisor.snapshot import ServiceSnapshot
 from supervisor.supervise.backoff import Ladder
@@ -28,15 +29,11 @@ from supervisor.supervise.events import EventLog
 from supervisor.supervise.holdings import Holdings, port_fields
 from supervisor.supervise.launcher import Launcher, Started
 from supervisor.supervise.logs import LogFile
-from supervisor.supervise.ready import LogCheck, NotifySocket, Waits, explain, waits_for
+from supervisor.supervise.readiness import Readiness
+from supervisor.supervise.run import Report, Run, adopt_strays
 from supervisor.supervise.state import AT_REST, Action, Event, State, step
 from supervisor.supervise.timings import Timings
 from supervisor.supervise.verdict import Cause, Wanted, may_retry, verdict
-from supervisor.supervise.wire import Wire
-
-LOOK_AGAIN = 0.02
-"""Seconds between looks at a tree that is being ended. Most ends are seen at once by SIGCHLD; this is
-for what the kernel doesn't tell, as a process that is forked while its parent is killed."""
 
 PORT_COMES_FREE = 1.0
 """Seconds between two looks at a port that somebody else uses. This doesn't count as a failure of the
@@ -60,43 +57,45 @@ class World:
     notify_path: Callable[[str], Path]
     echo: Callable[[str, bytes], None] | None
     """Where whole lines of a service go besides its file."""
-    changed: Callable[[Unit], None]
-    """The unit's state changed."""
+    changed: Callable[[], None]
+    """Some unit's state changed."""
     ports_changed: Callable[[Unit], None]
     """The unit has another port than before."""
 
 
 class Unit:
     def __init__(self, plan: UnitPlan, world: World, reservations: list[Reservation], *, up: bool) -> None:
+        """Raises PortsupError if its log or its notify socket can't be opened."""
         self.plan = plan
         self.name = plan.name
         self.state = State.PENDING if up else State.STOPPED
         self.wanted = Wanted.UP if up else Wanted.DOWN
+        self.parked = False
+        """Stopped by hand, so it may be started by hand again."""
         self.reason: str | None = None
+        self.restarts = 0
+        """By portsup, not by hand."""
+        self.spawns = 0
         self.holdings = Holdings(
             plan, world.claim, world.folder, world.clock, reservations, lambda: self.tree_pids
         )
         self._world = world
         self._ladder = Ladder(plan.service.backoff)
         self._log = LogFile(world.log_path(self.name), partial(self._warn, "log"))
-        self._notify = (
-            NotifySocket(world.notify_path(self.name))
-            if plan.service.ready.kind is ReadyKind.NOTIFY
-            else None
+        self._readiness = Readiness(
+            plan, world.launcher, world.notify_path, partial(self._handle, Event.READY), self._not_ready
         )
         self._claiming = asyncio.Lock()
-        self._started: Started | None = None
-        self._wire: Wire | None = None
-        self._probes: set[Child] = set()
-        self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
-        self._ready_task: asyncio.Task[None] | None = None
-        self.spawns = 0
+        self._claims: set[asyncio.Task[None]] = set()
+        self._run: Run | None = None
+        self._retry: asyncio.TimerHandle | None = None
+        self._retry_in = 0.0
+        self._by_hand = True
+        """The next spawn is the first one, or somebody asked for it."""
         self._exit: Exit | None = None
         self._cause = Cause.EXITED_OK
         self._daemon = False
-        self._killing = False
         self._stop_began: float | None = None
-        self._retry_in = 0.0
 
     # What others ask of it
 
@@ -107,40 +106,40 @@ class Unit:
 
     def unblocked(self) -> None:
         """Every dependency is ready."""
-        self._handle(Event.UNBLOCKED)
+        if self.holdings.complete:
+            self._handle(Event.UNBLOCKED)
 
     async def start(self) -> None:
         """Bring it up, if it isn't. Raises PortsupError (NoFreePort) if its ports can't be had any more."""
         self._ladder.reset()
+        self.parked = False
+        self._by_hand = True
         if self.state is State.STOPPING:
             self.wanted = Wanted.AGAIN
             return
         self.wanted = Wanted.UP
         try:
-            async with self._claiming:
-                if not self.holdings.complete:
-                    await self._claim()
-                if self.wanted is Wanted.DOWN:  # stopped meanwhile
-                    self.holdings.give_back()
-        finally:
-            self._world.changed(self)
+            await self._claim()
+        except PortsupError:
+            self.wanted = Wanted.DOWN if self.state in AT_REST else self.wanted
+            raise
         if self.wanted is Wanted.UP:
             self._handle(Event.START)
 
-    async def _claim(self) -> None:
-        try:
-            changed = await asyncio.to_thread(self.holdings.claim)
-        except PortsupError:
-            self.wanted = Wanted.DOWN
-            raise
-        self._note_claims()
-        if changed:
-            self._world.ports_changed(self)
+    async def restart(self) -> None:
+        """End it in an orderly way and start it anew on the same ports; just start it if it is down."""
+        if self.state in LIVE:
+            self._by_hand = True
+            self._ladder.reset()
+            self.again()
+        else:
+            await self.start()
 
-    def _note_claims(self) -> None:
-        for held in self.holdings.reservations:
-            self._world.launcher.note(held)
-            self._world.timings.add(self.name, "claim", held.claim_seconds)
+    def again(self) -> None:
+        """The same for one that runs."""
+        if self.state in LIVE:
+            self.wanted = Wanted.AGAIN
+            self._handle(Event.STOP)
 
     def stop(self) -> None:
         self.wanted = Wanted.DOWN
@@ -151,27 +150,22 @@ class Unit:
         self.wanted = Wanted.DOWN
         self._handle(Event.KILL)
 
-    async def restart(self) -> None:
-        """End it in an orderly way and start it anew on the same ports; just start it if it is down."""
-        if self.state not in LIVE:
-            await self.start()
-            return
-        self._ladder.reset()
-        self.wanted = Wanted.AGAIN
-        self._handle(Event.STOP)
+    def block(self, reason: str | None) -> None:
+        """Why it waits, while it is PENDING."""
+        if self.state is State.PENDING:
+            self.reason = reason
 
     def close(self) -> None:
         """The instance is over."""
         self._cancel()
+        self._readiness.close()
         self._log.close()
-        if self._notify is not None:
-            self._notify.close()
 
     # What others ask about it
 
     @property
     def at_rest(self) -> bool:
-        """No process, no port, nothing under way."""
+        """No process, and nothing under way. One that was never wanted up holds its ports all the same."""
         return self.state in AT_REST and not self._claiming.locked()
 
     @property
@@ -198,31 +192,31 @@ class Unit:
     @property
     def waited_for(self) -> frozenset[int]:
         """Pids of children that have a waiter here, so that nobody else takes their exit status."""
-        children = [*self._probes, *([self._wire.child] if self._wire else [])]
+        children = [*self._readiness.children, *([self._run.child] if self._run else [])]
         return frozenset(child.owner.pid for child in children if child.poll() is None)
 
     @property
     def tree_pids(self) -> set[int]:
-        return {process.pid for process in self._members()}
+        adopt_strays(self._world.forest, self.name, self.holdings.ports.values())
+        return {process.pid for process in self._world.forest.members(self.name)}
 
     @property
     def live_for(self) -> float | None:
         """Seconds since the spawn of the child that runs; None without one."""
-        return None if self._started is None else self._world.clock.now() - self._started.at
+        return None if self._run is None else self._world.clock.now() - self._run.started.at
 
     def snapshot(self) -> ServiceSnapshot:
         main = self.holdings.main_port
-        child = self._wire.child if self._wire else None
         return ServiceSnapshot(
             name=self.name,
             state=str(self.state),
             ready=self.ready,
-            pid=None if child is None else child.owner.pid,
+            pid=None if self._run is None else self._run.child.owner.pid,
             ports=self.holdings.ports,
             pools={pool.name: pool.ports for pool in self.plan.pools},
             url=None if main is None else url(main),
             shield=self.holdings.shield_state,
-            restarts=max(0, self.spawns - 1),
+            restarts=self.restarts,
             uptime_s=self.live_for,
             exit=None if self._exit is None else str(self._exit),
             reason=self.reason,
@@ -242,27 +236,22 @@ class Unit:
         self.state = state
         self.reason = reason
         self._report(event)
-        self._world.changed(self)
+        self._world.changed()
 
-    def block(self, reason: str | None) -> None:
-        """Why it waits, while it is PENDING."""
-        if self.state is State.PENDING:
-            self.reason = reason
+    def _cancel(self) -> None:
+        self._readiness.cancel()
+        if self._retry is not None:
+            self._retry.cancel()
 
     def _report(self, event: Event) -> None:
-        tell = self._world.events.info
-        if self.state is State.FATAL:
-            tell = self._world.events.error
-        elif event is Event.CHILD_EXITED or self.state in (State.STARTING, State.PENDING):
-            tell = self._world.events.detail  # what comes of it follows at once
-        main = self.holdings.main_port
         text = str(self.state)
-        if self.state is State.RUNNING and main is not None:
+        main = self.holdings.main_port
+        if self._knows_it_answers and main is not None:
             text += f" on {url(main)}"
         if self.reason:
             text += f": {self.reason}"
-        pid = self._wire.child.owner.pid if self._wire else None
-        tell(
+        pid = None if self._run is None else self._run.child.owner.pid
+        self._teller(event)(
             f"unit.{self.state.lower()}",
             text,
             service=self.name,
@@ -270,6 +259,22 @@ class Unit:
             reason=self.reason,
             **port_fields(self.holdings.ports),
         )
+
+    @property
+    def _knows_it_answers(self) -> bool:
+        asked = self.plan.service.ready.kind in (ReadyKind.HTTP, ReadyKind.TCP)
+        return asked and self.state is State.RUNNING
+
+    def _teller(self, event: Event) -> Callable[..., None]:
+        """How loud a change of state is told: what another line says as well goes to the file alone."""
+        events = self._world.events
+        if self.state is State.FATAL:
+            return events.error
+        if event is Event.CHILD_EXITED or self.state in (State.STARTING, State.PENDING):
+            return events.detail  # what comes of it follows at once
+        if self.state is State.RUNNING and self.plan.service.ready.kind is ReadyKind.SPAWNED:
+            return events.detail  # that it was started has been said, and more isn't known
+        return events.info
 
     def _warn(self, event: str, message: str) -> None:
         self._world.events.warning(
@@ -287,7 +292,7 @@ class Unit:
             case Action.KILL_TREE:
                 self._kill_tree()
             case Action.WAIT:
-                self._later(self._retry_in, self._try_again)
+                self._wait_for_retry(self._retry_in)
             case Action.GIVE_BACK:
                 self.holdings.give_back()
             case Action.ANNOUNCE:
@@ -295,26 +300,15 @@ class Unit:
             case Action.NOTHING:
                 pass
 
-    def _later(self, seconds: float, call: Callable[[], None]) -> None:
-        """One timer for each call: who sets it again moves it."""
-        if earlier := self._timers.get(call):
-            earlier.cancel()
-        self._timers[call] = asyncio.get_running_loop().call_later(seconds, call)
-
-    def _cancel(self) -> None:
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
-        if self._ready_task is not None:
-            self._ready_task.cancel()
-            self._ready_task = None
-
     # Starting
+
+    def _wait_for_retry(self, seconds: float) -> None:
+        self._retry = asyncio.get_running_loop().call_later(seconds, self._try_again)
 
     def _try_again(self) -> None:
         """The wait is over. While somebody else uses the port it goes on, and nothing is said anew."""
         if self._cause is Cause.OCCUPIED and not self.holdings.bindable():
-            self._later(PORT_COMES_FREE, self._try_again)
+            self._wait_for_retry(PORT_COMES_FREE)
         else:
             self._handle(Event.DELAY_OVER)
 
@@ -324,40 +318,40 @@ class Unit:
                 self._conclude(Cause.OCCUPIED, occupant)
                 return
             started = self._world.launcher.start(
-                self.plan, self.holdings.reservations, self._notify_variable()
+                self.plan, self.holdings.reservations, self._readiness.variables()
             )
         except PortsupError as error:
             self._conclude(Cause.UNSPAWNABLE, ": ".join([error.message, *error.details]))
             return
         self._adopt(started)
 
-    def _notify_variable(self) -> dict[str, str]:
-        if self._notify is None:
-            return {}
-        self._notify.forget()
-        return {"NOTIFY_SOCKET": str(self._notify.path)}
-
     def _adopt(self, started: Started) -> None:
-        self._started = started
-        self.spawns += 1
-        self._daemon = self._killing = False
+        self._daemon = False
         self._cause = Cause.EXITED_OK
         self._stop_began = None
-        waits = waits_for(
-            started.launch.ready,
-            self.holdings.main_port,
-            partial(self._run_ready_command, started),
-            self._notify,
-        )
-        sinks: list[Callable[[bytes], None]] = [waits] if isinstance(waits, LogCheck) else []
+        self.spawns += 1
+        if not self._by_hand:
+            self.restarts += 1
+        self._by_hand = False
+        self._readiness.prepare(started, self.holdings.reservations, self.holdings.main_port)
+        self._run = self._begin_run(started)
+        self._record_spawn(started)
+        if not self._readiness.begin(started):
+            self._handle(Event.READY)
+
+    def _begin_run(self, started: Started) -> Run:
+        sinks = list(self._readiness.line_sinks)
         if self._world.echo is not None:
             sinks.append(partial(self._world.echo, self.name))
-        self._wire = Wire(started.child, self._log.write, sinks, self._exited)
-        self._record_spawn(started)
-        if waits is None:
-            self._handle(Event.READY)
-        else:
-            self._ready_task = asyncio.create_task(self._become_ready(started, waits))
+        return Run(
+            self.name,
+            started,
+            self.plan.service.stop,
+            self._world.forest,
+            self._log.write,
+            sinks,
+            Report(exited=self._exited, overdue=self._overdue, gone=self._gone),
+        )
 
     def _record_spawn(self, started: Started) -> None:
         pid, port = started.child.owner.pid, self.holdings.main_port
@@ -375,24 +369,11 @@ class Unit:
         except PortsupError as error:
             self._warn("record", error.message)
 
-    def _run_ready_command(self, started: Started) -> Child:
-        self._probes = {probe for probe in self._probes if probe.poll() is None}
-        probe = self._world.launcher.run_ready_command(self.plan, started.launch, self.holdings.reservations)
-        self._probes.add(probe)
-        return probe
-
-    async def _become_ready(self, started: Started, waits: Waits) -> None:
-        timeout = started.launch.ready.timeout
-        try:
-            async with asyncio.timeout(timeout):
-                await waits.wait()
-        except TimeoutError:
-            reason = f"not ready within {timeout:g} s: {explain(started.launch.ready, waits)}"
-        except PortsupError as error:
-            reason = f"its ready check can't be run: {error.message}"
-        else:
-            self._handle(Event.READY)
-            return
+    def _not_ready(self, reason: str) -> None:
+        """Its check gave up."""
+        own = frozenset(self.holdings.ports.values())
+        if own and (ports := elsewhere(self.tree_pids, os_facts.listeners(), own)):
+            reason += f"; it listens on {', '.join(map(str, ports))} instead"
         self._cause = Cause.FAILED
         self._handle(Event.READY_TIMED_OUT, reason)
 
@@ -400,8 +381,10 @@ class Unit:
 
     def _exited(self, result: Exit) -> None:
         """The first process is gone."""
+        assert self._run is not None
         self._exit = result
-        if result.ok and self.state in LIVE and self._tree_listens():
+        self._world.events.detail("unit.exited", f"ended with {result}", service=self.name)
+        if result.ok and self.state in LIVE and self._run.listens_on(frozenset(self.holdings.ports.values())):
             self._daemon = True
             self._world.events.info(
                 "unit.daemonised", "its first process ended, the rest goes on", service=self.name
@@ -416,73 +399,48 @@ class Unit:
         self.tree_changed()
 
     def tree_changed(self) -> None:
-        """Some process below the supervisor is gone: was it the last one of this unit?"""
-        if self.state is State.STOPPING and not self._remaining():
-            self._ended()
-        elif self._daemon and self.state in LIVE and not self._members():
+        """Some process below the supervisor is gone."""
+        if self._run is None:
+            return
+        if self._daemon and self.state in LIVE and not self._run.members:
             self._daemon = False
             self._over(Exit())
-
-    def _members(self) -> Sequence[Process]:
-        return self._world.forest.members(self.name)
-
-    def _remaining(self) -> list[Process]:
-        assert self._wire is not None
-        return stop.remaining(self._wire.child, self._world.forest, self.name, self.plan.service.stop.mode)
-
-    def _tree_listens(self) -> bool:
-        ours = frozenset(self.holdings.ports.values())
-        listening = {listener.inode for listener in os_facts.listeners(ours)} if ours else set()
-        return any(listening & os_facts.open_sockets(process.pid) for process in self._members())
+        else:
+            self._run.look()
 
     def _ask(self) -> None:
-        assert self._wire is not None
-        self._stop_began = self._world.clock.now()
-        how = self.plan.service.stop
-        stop.ask(self._wire.child, self._world.forest, self.name, how)
-        self._later(how.timeout, self._stop_timed_out)
-        self._later(LOOK_AGAIN, self._look_again)
+        if self._run is not None:
+            self._stop_began = self._world.clock.now()
+            self._run.ask()
 
-    def _stop_timed_out(self) -> None:
+    def _overdue(self) -> None:
         how = self.plan.service.stop
         name = signal_name(how.signal)
         self._warn("killed", f"did not end within {how.timeout:g} s of signal {name}: killing it")
         self._handle(Event.STOP_TIMED_OUT)
 
     def _sweep(self) -> None:
-        if self._cause is Cause.EXITED_OK and self._remaining():
+        assert self._run is not None
+        if self._cause is Cause.EXITED_OK and self._run.remaining:
             self._ask()
         else:
             self._kill_tree()
 
     def _kill_tree(self) -> None:
-        assert self._wire is not None
-        self._stop_began = self._stop_began or self._world.clock.now()
-        self._killing = True
-        stop.kill(self._wire.child, self._world.forest, self.name, self.plan.service.stop.mode)
-        self._later(LOOK_AGAIN, self._look_again)
+        if self._run is not None:
+            self._stop_began = self._stop_began or self._world.clock.now()
+            self._run.kill()
 
-    def _look_again(self) -> None:
-        """Until nothing is left. What was forked meanwhile is killed too."""
-        self.tree_changed()
-        if self.state is State.STOPPING:
-            if self._killing:
-                self._kill_tree()
-            else:
-                self._later(LOOK_AGAIN, self._look_again)
-
-    def _ended(self) -> None:
+    def _gone(self) -> None:
         """Nothing of its tree is left."""
-        assert self._wire is not None and self._started is not None
+        assert self._run is not None
         now = self._world.clock.now()
         if self._stop_began is not None:
             self._world.timings.add(self.name, "stop", now - self._stop_began)
         if not self._daemon:
-            self._exit = self._wire.child.poll() or self._exit
-        self._wire.cut()
-        self._wire = None
-        ran_for = now - self._started.at
-        self._started = None
+            self._exit = self._run.child.poll() or self._exit
+        ran_for = now - self._run.started.at
+        self._run = None
         self._conclude(self._cause, self.reason, ran_for)
 
     def _conclude(self, cause: Cause, reason: str | None, ran_for: float = 0.0) -> None:
@@ -496,25 +454,59 @@ class Unit:
         if self.wanted is Wanted.AGAIN:
             self.wanted = Wanted.UP
         self._retry_in = wait or 0.0
-        if event is Event.ENDED_AGAIN and self.holdings.lost:
-            event, reason = self._rotate()
         self._handle(event, self._because(event, reason))
+        if event is Event.ENDED_AGAIN and self.holdings.lost:
+            self._rotate()
 
     def _because(self, event: Event, reason: str | None) -> str | None:
         limit = self.plan.service.backoff.limit
         if event is Event.ENDED_RETRY and self._cause is not Cause.OCCUPIED:
             return f"{reason}; try {self._ladder.failures} of {limit} in {self._retry_in:g} s"
         if event is Event.ENDED_FATAL and self._ladder.failures > limit:
-            return f"{reason}; gave up after {limit} restarts in a row"
+            return f"{reason}; gave up after {limit} restart{'' if limit == 1 else 's'} in a row"
         return None if event in (Event.ENDED_STOPPED, Event.ENDED_AGAIN) else reason
 
-    # Shields
+    # Ports
+
+    async def _claim(self, avoid: frozenset[int] = frozenset()) -> None:
+        """Claim what isn't held, off the loop. Raises PortsupError, and then nothing is under way."""
+        async with self._claiming:
+            try:
+                self.holdings.drop_lost()
+                claimed = await asyncio.to_thread(self.holdings.reserve, self.holdings.missing(avoid))
+                if self.wanted is Wanted.DOWN:  # stopped meanwhile
+                    for held in claimed:
+                        held.lock.give_back()
+                    return
+                self._take(claimed)
+            finally:
+                # Once the lock is free too: at_rest looks at it.
+                asyncio.get_running_loop().call_soon(self._world.changed)
+
+    def _take(self, claimed: Sequence[Reservation]) -> None:
+        changed = self.holdings.adopt(claimed)
+        for held in claimed:
+            self._world.launcher.note(held)
+            self._world.timings.add(self.name, "claim", held.claim_seconds)
+        if changed:
+            self._world.ports_changed(self)
+
+    def _rotate(self) -> None:
+        """After a lost shield: another port of the pool. It is PENDING until that is claimed."""
+        task = asyncio.create_task(self._claim_another(self.holdings.drop_lost()))
+        self._claims.add(task)
+        task.add_done_callback(self._claims.discard)
+
+    async def _claim_another(self, lost: frozenset[int]) -> None:
+        try:
+            await self._claim(lost)
+        except PortsupError as error:
+            self._handle(Event.SHIELD_LOST, f"shield lost, and {error.message}")
 
     def watch(self, listeners: Sequence[Listener]) -> None:
         """One round of the watcher, with the kernel's table of listeners."""
         # With no child there is nobody to stop: the port is probed before the next one is spawned.
-        ours_runs = self._wire is not None
-        for finding in self.holdings.look(listeners if ours_runs else ()):
+        for finding in self.holdings.look(listeners if self._run is not None else ()):
             if finding.lost:
                 self._lose(finding.message)
                 return
@@ -526,22 +518,15 @@ class Unit:
         )
         if self.state in LIVE:
             self._cause = Cause.SHIELD_LOST
-        self._handle(Event.SHIELD_LOST, f"shield lost: {message}")
+        if self.state in (State.PENDING, State.BACKOFF) and self.plan.service.on_lost is OnLost.ROTATE:
+            self._rotate()
+        else:
+            self._handle(Event.SHIELD_LOST, f"shield lost: {message}")
 
     def warn_elsewhere(self, ports: Sequence[int]) -> None:
         """It listens on `ports`, and not on its own."""
-        listed = ", ".join(map(str, ports)) or "nothing"
+        listed = ", ".join(map(str, ports)) or "no port"
         own, variable = self.holdings.main_port, self.plan.pools[0].env
         self._warn(
             "elsewhere", f"{self.name} listens on {listed}, not on its port {own}: does it read {variable}?"
         )
-
-    def _rotate(self) -> tuple[Event, str | None]:
-        """After a lost shield: another port of the pool."""
-        try:
-            self.holdings.rotate()
-        except PortsupError as error:
-            return Event.ENDED_FATAL, f"shield lost, and {error.message}"
-        self._note_claims()
-        self._world.ports_changed(self)
-        return Event.ENDED_AGAIN, None

@@ -16,6 +16,9 @@ PERIOD = 1.0
 LISTENS_SOON = 3.0
 """Seconds that a child has to listen on its port before it is looked at where it listens instead."""
 
+LISTENS_AT_ALL = 10.0
+"""Seconds until one that listens nowhere is worth a warning."""
+
 
 class Watcher:
     def __init__(
@@ -48,7 +51,8 @@ class Watcher:
         own = frozenset(unit.holdings.ports.values())
         if not self._is_due(unit) or any(listener.port in own for listener in listeners):
             return
-        if ports := elsewhere(unit.tree_pids, listeners, own):
+        ports = elsewhere(unit.tree_pids, listeners, own)
+        if ports or (unit.ready and (unit.live_for or 0.0) >= LISTENS_AT_ALL):
             self._told[unit.name] = unit.spawns
             unit.warn_elsewhere(ports)
 

@@ -214,6 +214,28 @@ def test_a_killed_supervisors_services_are_ended(start: Start, folder: Path) -> 
     assert guard.stderr() == "portsup: the supervisor was killed (signal KILL); its services were ended\n"
 
 
+def test_a_terminal_that_takes_no_more_keeps_no_lock(start: Start, folder: Path) -> None:
+    """After Ctrl-S the guard's last words block; by then everything is given back."""
+    read_end, write_end = os.pipe()
+    try:
+        os.set_blocking(write_end, False)
+        for size in (4096, 1):
+            with contextlib.suppress(BlockingIOError):
+                while os.write(write_end, b"x" * size):
+                    pass
+        os.set_blocking(write_end, True)
+        guard = start("services", stderr=write_end)
+        supervisor = guard.line()["supervisor"]
+        pid_in(folder / str(SERVICES - 1) / "worker")
+        guard.look()
+        os.kill(supervisor, signal.SIGKILL)
+        until(lambda: not list((folder / "locks").iterdir()))
+        assert not (folder / "control").exists()
+    finally:
+        os.close(read_end)
+        os.close(write_end)
+
+
 def test_another_supervisors_socket_is_left_alone(start: Start, folder: Path) -> None:
     """The path is the same for every supervisor of the instance; the inode isn't."""
     guard = start("replaced")

@@ -259,6 +259,7 @@ def test_no_descriptors_left(path: Path, limit: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert "ulimit -n" in str(caught.value.hint)
     assert open_descriptors() == before
+    assert not path.exists(), "an empty file of ours is a holder to other users"
 
 
 def test_a_folder_that_went_away(tmp_path: Path) -> None:

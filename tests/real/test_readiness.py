@@ -128,8 +128,7 @@ def test_a_port_elsewhere(portsup: Portsup, ports_block: int) -> None:
 def test_a_lost_shield(portsup: Portsup, ports_block: int) -> None:
     """A foreigner beside the child on the held port, on another address: named, untouched, child stopped."""
     write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 2}}}, base_port=ports_block)
-    running = portsup.up("-i", "1", "--wait")
-    running.wait()
+    assert portsup.run("up", "-i", "1", "--wait").returncode == 0
     with foreigner(ports_block, "::1") as other:
         (web,) = portsup.wait_for_services(1, ["FATAL"])["services"]
         assert other.poll() is None
@@ -147,7 +146,7 @@ def test_rotation(portsup: Portsup, ports_block: int) -> None:
         "job": {"pool": {"offset": 10, "size": 1}, "env": {"WEB": "${web.url}"}},
     }
     write_stack(portsup.cwd, services, base_port=ports_block)
-    portsup.up("-i", "1", "--wait").wait()
+    assert portsup.run("up", "-i", "1", "--wait").returncode == 0
     with foreigner(ports_block, "::1"):
         wait_until(lambda: portsup.instance(1)["services"][0]["port"] == ports_block + 1, 10)
         web, job = portsup.wait_for_services(1)["services"]
@@ -157,7 +156,7 @@ def test_rotation(portsup: Portsup, ports_block: int) -> None:
 def test_a_deleted_lock_file(portsup: Portsup, ports_block: int) -> None:
     """The shield is lost and the child stopped: nobody may go on with a port that others can claim."""
     write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 2}}}, base_port=ports_block)
-    portsup.up("-i", "1", "--wait").wait()
+    assert portsup.run("up", "-i", "1", "--wait").returncode == 0
     (portsup.home.locks / f"port-{ports_block}.lock.json").unlink()
     (web,) = portsup.wait_for_services(1, ["FATAL"])["services"]
     assert "lock file was deleted" in web["reason"]

@@ -39,9 +39,9 @@ def test_kill_9_of_one_child(portsup: Portsup, portsup_home: Home, ports_block: 
     assert after["api"]["pid"] == before["api"]["pid"]
     assert after["api"]["restarts"] == 0
     told = [event for event in portsup_home.events() if event.get("service") == "web"]
-    (backoff,) = [event for event in told if event["event"] == "unit.backoff"]
+    (exited,) = [event for event in told if event["event"] == "unit.exited"]
     respawn = [event for event in told if event["event"] == "unit.spawned"][1]
-    assert 0.1 <= seconds(respawn["time"]) - seconds(backoff["time"]) + 0.001 < 0.3
+    assert 0.1 <= seconds(respawn["time"]) - seconds(exited["time"]) + 0.001 < 0.3
     answer = health(ports_block)
     assert answer is not None
     assert answer["pid"] == after["web"]["pid"]
@@ -190,6 +190,18 @@ def test_a_foreigner_takes_the_port_between_two_runs(portsup: Portsup, ports_blo
     (web,) = portsup.wait_for_services(1)["services"]
     assert web["port"] == ports_block
     assert running.stderr.count(said) == 1
+
+
+def test_the_only_service_stopped_and_started(portsup: Portsup, ports_block: int) -> None:
+    """In the foreground, a service that was stopped by hand is no reason for the instance to end."""
+    write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 1}}}, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    portsup.wait_for_services(1)
+    assert portsup.run("stop", "web").returncode == 0
+    assert portsup.run("start", "web").returncode == 0
+    (web,) = portsup.wait_for_services(1)["services"]
+    assert web["restarts"] == 0, "only those by portsup count"
+    assert running.process.poll() is None
 
 
 @pytest.mark.parametrize("how", ["restart", "stop-start"])

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import psutil
-from harness import Home, Portsup, is_bindable, wait_until, write_stack
+from harness import Home, Portsup, foreigner, is_bindable, wait_until, write_stack
 
 PYTHON = [sys.executable, "-I", "-S"]
 WAITS = [*PYTHON, "-c", "import signal; print('waiting', flush=True); signal.pause()"]
@@ -218,3 +218,24 @@ def test_a_state_folder_that_cannot_be_written(
     assert "Not a directory" in refused.stderr
     assert "hint: make room or repair it, or name another folder in XDG_STATE_HOME" in refused.stderr
     assert portsup_home.lock_files() == []
+
+
+def test_a_port_that_is_passed_over(portsup: Portsup, ports_block: int) -> None:
+    """Who has it and which one is used instead is said, never settled in silence."""
+    write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 2}}}, base_port=ports_block)
+    with foreigner(ports_block) as other:
+        running = portsup.up("-i", "1")
+        portsup.wait_for_services(1)
+        line = next(line for line in running.stderr.splitlines() if str(other.pid) in line)
+        assert f"{ports_block}  not portsup's: pid {other.pid}" in line
+        assert line.endswith(f"; using {ports_block + 1}")
+
+
+def test_detached_with_a_command_that_is_not_there(portsup: Portsup, ports_block: int) -> None:
+    """`up -d` returns when the spawns stand: one that doesn't is exit 1, and the others stay up."""
+    services = {"bad": {"command": ["no-such-program"]}, "web": {"command": WAITS}}
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    refused = portsup.run("up", "-i", "1", "-d")
+    assert refused.returncode == 1
+    assert "bad is FATAL: cannot start no-such-program" in refused.stderr
+    assert portsup.instance(1)["services"][1]["state"] == "RUNNING"

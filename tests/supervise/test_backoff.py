@@ -42,6 +42,12 @@ def test_a_huge_factor_is_still_max(factor: float) -> None:
     assert [ladder.climb(0.0) for _ in range(2000)][-1] == 7.0
 
 
+def test_without_a_wait_there_is_never_one() -> None:
+    """`initial = "0s"` is 0 s also after the power has overflowed."""
+    ladder = Ladder(Backoff(initial=0.0, max=30.0, factor=2.0, limit=5000, reset=60))
+    assert {ladder.climb(0.0) for _ in range(2000)} == {0.0}
+
+
 @given(
     st.floats(0, 100), st.floats(0, 100), st.floats(1, 10), st.integers(0, 20), st.lists(st.floats(0, 120))
 )

@@ -1,0 +1,134 @@
+"""`portsup up -d` and `--wait`: instances as daemons, all or none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from supervisor import paths
+from supervisor.cli import target
+from supervisor.cli.order import Order
+from supervisor.cli.output import note
+from supervisor.errors import ExitCode, PortsupError
+from supervisor.process.detach import Answer, detached
+from supervisor.process.guard import GuardLink, guarded
+from supervisor.records import InstanceRecord, decode, encode
+
+LAST_LINES = 5
+"""Of what a service that failed has printed last."""
+
+
+def bring_up_in_background(orders: Sequence[Order], *, wait: bool, timeout: float | None) -> None:
+    """Raises the PortsupError of an instance that doesn't come up, and takes down those before it; or
+    one that names the services that failed, and leaves the instances up to be looked at."""
+    records: list[InstanceRecord] = []
+    failed: list[str] = []
+    try:
+        for order in orders:
+            record, lines = _start(replace(order, console=False))
+            records.append(record)
+            failed += lines
+        if wait:
+            failed = [line for record in records for line in _wait(record, timeout)]
+    except (KeyboardInterrupt, PortsupError) as failure:
+        if isinstance(failure, KeyboardInterrupt) or len(records) < len(orders):
+            _take_down(records)
+        raise
+    if failed:
+        raise PortsupError(
+            "not every service is ready" if wait else "not every service could be started",
+            details=failed,
+            hint="what is up stays up until `portsup down`",
+            exit_code=ExitCode.SERVICE_FAILED,
+        )
+    if wait:
+        note("portsup: every service is ready")
+
+
+def _start(order: Order) -> tuple[InstanceRecord, list[str]]:
+    """The instance's record, and a line for each service that couldn't be started."""
+    facts = detached(lambda answer: _guarded(order, answer))
+    if "error" in facts:
+        raise PortsupError.from_json(_mapping(facts["error"]))
+    record = decode(str(facts["record"]).encode())
+    assert isinstance(record, InstanceRecord)
+    for line in _lines(facts["warnings"]):
+        note(f"portsup: warning: {line}")
+    note(f"portsup: {target.title(record)} is up, base port {record.base_port}")
+    return record, [f"{target.title(record)}: {line}" for line in _lines(facts["failed"])]
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    assert isinstance(value, dict)
+    return value
+
+
+def _lines(value: object) -> list[str]:
+    assert isinstance(value, list)
+    return [str(line) for line in value]
+
+
+def _guarded(order: Order, answer: Answer) -> int:
+    """In the daemon."""
+    return guarded(
+        lambda link: _supervise(order, link, answer), paths.lock_folder(), close_in_guard=[answer.fd]
+    )
+
+
+def _supervise(order: Order, link: GuardLink, answer: Answer) -> int:
+    from supervisor.cli.bringup import Standing, bring_up
+    from supervisor.cli.main import as_portsup_error
+
+    def announce(standing: Standing) -> None:
+        answer(
+            {
+                "record": encode(standing.record).decode(),
+                "failed": standing.failed,
+                "warnings": standing.warnings,
+            }
+        )
+
+    try:
+        return bring_up(order, link, announce)
+    except Exception as failure:
+        error = as_portsup_error(failure)
+        answer({"error": error.to_json()})
+        return error.exit_code
+
+
+def _wait(record: InstanceRecord, timeout: float | None) -> list[str]:
+    """Lines about each service that isn't ready in the end."""
+    from supervisor.control.client import reach
+
+    with reach(record) as client:
+        unready = client.wait(timeout)["failed"]
+        services = client.call("snapshot")["services"]
+    lines: list[str] = []
+    for service in services:
+        if service["name"] in unready:
+            lines += _why(record, service, timeout)
+    return lines
+
+
+def _why(record: InstanceRecord, service: Mapping[str, Any], timeout: float | None) -> list[str]:
+    reason = service["reason"] or (f"not ready after {timeout:g} s (--timeout)" if timeout else "not ready")
+    line = f"{target.title(record)}: {service['name']} is {service['state']}: {reason}"
+    return [line, *(f"  {service['name']} | {text}" for text in _last_lines(record, service["name"]))]
+
+
+def _last_lines(record: InstanceRecord, service: str) -> list[str]:
+    from supervisor.cli.tail import Tail
+
+    tail = Tail(paths.service_log(Path(record.logs), service))
+    try:
+        return b"".join(tail.last(LAST_LINES)).decode(errors="replace").splitlines()
+    finally:
+        tail.close()
+
+
+def _take_down(records: Sequence[InstanceRecord]) -> None:
+    from supervisor.cli.down import stop_all
+
+    stop_all(records, timeout=60.0)
