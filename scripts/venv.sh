@@ -1,15 +1,13 @@
-# Sourced by the scripts beside it: sets $root and $venv, and `use_venv` makes the virtual
-# environment when it is missing, incomplete, moved, or older than pyproject.toml.
+# Sourced by the scripts beside it, with their folder in $here: sets $root and $venv, and `use_venv` makes
+# the virtual environment when it is missing, incomplete, moved, or older than pyproject.toml.
 # PORTSUP_PYTHON names another Python than the newest one found, with an environment of its own.
 #
 # A second start costs shell builtins only: no Python, no subshell.
 
-scripts=${here:-$0}
-scripts=${scripts%/*}
-case $scripts in
-  /*) root=${scripts%/*} ;;
-  scripts) root=$PWD ;;
-  *) root=$(cd "$scripts/.." && pwd) ;;
+case $here in
+  /*/scripts/.) root=${here%/scripts/.} ;;
+  scripts/.) root=$PWD ;;
+  *) root=$(cd "$here/.." && pwd) ;;
 esac
 venv=$root/.venv
 if [ -n "${PORTSUP_PYTHON-}" ]; then
@@ -63,7 +61,10 @@ set_up() {
 }
 
 install() {
-  quietly "$venv/bin/python" -m pip install --disable-pip-version-check --upgrade "$@"
+  output=$("$venv/bin/python" -m pip install --disable-pip-version-check --upgrade "$@" 2>&1) && return
+  echo "portsup: cannot set up ${venv##*/}: this needs the package index once. pip says:" >&2
+  printf '%s\n' "$output" >&2
+  return 1
 }
 
 quietly() {
@@ -93,6 +94,7 @@ find_python() {
   python=$lacks_venv
   package=${python##*/}-venv
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "portsup: installing $package with apt-get: $python cannot make environments alone" >&2
     quietly apt-get update -q && quietly apt-get install -qy "$package" && makes_venvs && return
   fi
   echo "portsup: $python cannot make a virtual environment: apt install $package" >&2

@@ -1,0 +1,99 @@
+"""The documentation says what there is: every key, every command, and examples that load."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from harness import ROOT
+
+from supervisor.cli.main import COMMANDS
+from supervisor.config import keys, pool_keys, ready_keys
+from supervisor.config.load import load
+
+README = (ROOT / "README.md").read_text()
+SERVICES = (ROOT / "docs" / "services.md").read_text()
+
+TABLES = {
+    "[stack]": keys.STACK,
+    "[services.NAME]": keys.SERVICE,
+    "Pools": pool_keys.NAMED_POOL,
+    "ready": ready_keys.READY,
+    "restart and backoff": keys.BACKOFF,
+    "stop": keys.STOP,
+}
+"""Heading in docs/services.md → the keys that its table must list."""
+
+EXAMPLES = [
+    pytest.param(text, id=f"{page}-{place}")
+    for page, whole in (("README", README), ("services.md", SERVICES))
+    for place, text in enumerate(re.findall(r"```toml\n(.*?)```", whole, re.DOTALL))
+]
+
+
+def listed_keys(section: str) -> list[str]:
+    """The first column of its tables, as far as it names keys."""
+    return re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+
+
+def test_every_key_is_documented_where_it_belongs() -> None:
+    """Each section lists the keys that the loader knows, and no other; and no other section lists any."""
+    sections = dict(part.partition("\n")[::2] for part in SERVICES.split("\n## ")[1:])
+    found = {heading: sorted(listed_keys(text)) for heading, text in sections.items() if listed_keys(text)}
+    assert found == {heading: sorted(known) for heading, known in TABLES.items()}
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_every_example_loads(text: str, tmp_path: Path) -> None:
+    """Without an error, with a .env beside it."""
+    (tmp_path / ".env").write_text("DB_PASSWORD=secret\n")
+    (tmp_path / "services.toml").write_text(text)
+    assert load(tmp_path / "services.toml").services
+
+
+def test_the_documented_defaults(tmp_path: Path) -> None:
+    """A service with all defaults written out is the same as one that leaves them out."""
+    *_, block = re.findall(r"```toml\n(.*?)```", SERVICES, re.DOTALL)
+    (tmp_path / "services.toml").write_text(block)
+    short, spelled_out = load(tmp_path / "services.toml").services
+    assert replace(spelled_out, name=short.name) == short
+    needs_a_value = {"command", "pool", "ready"}
+    assert keys.SERVICE.keys() - needs_a_value <= set(re.findall(r"^(\w+) = ", block, re.MULTILINE))
+
+
+def test_the_page_of_commands_is_up_to_date() -> None:
+    """`scripts/make_docs` would write just what is there: every command, each with examples."""
+    page = runpy.run_path(f"{ROOT}/scripts/make_docs.py")["page"]()
+    assert (ROOT / "docs" / "commands.md").read_text() == page
+    assert page.count("Examples:") == len(COMMANDS)
+
+
+@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "services.toml"])
+def test_only_commands_that_there_are(file: str) -> None:
+    """What stands after `portsup` is one of its commands."""
+    assert commands_in((ROOT / file).read_text()) <= COMMANDS.keys()
+
+
+def commands_in(text: str) -> set[str]:
+    """In code: `portsup up`, scripts/portsup up."""
+    code = re.findall(r"```(?!toml).*?```|`[^`\n]+`", text, re.DOTALL)
+    return {name for part in code for name in re.findall(r"\bportsup ([a-z]+)\b", part)}
+
+
+@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/services.md"])
+def test_every_link_leads_somewhere(file: str) -> None:
+    """To a file that is there, or to a heading of the page."""
+    page = ROOT / file
+    text = page.read_text()
+    headings = {
+        re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"(?m)^#+ (.*)$", text)
+    }
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith("#"):
+            assert link[1:] in headings, link
+        elif "://" not in link:
+            assert (page.parent / link).exists(), link
