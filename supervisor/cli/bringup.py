@@ -6,7 +6,6 @@ are imported, so that the services start up while the supervisor does.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from supervisor import paths
+from supervisor.cli.inherit import environment
 from supervisor.cli.number import Claimed, claim_number
 from supervisor.cli.order import Order
 from supervisor.cli.worktree import remember_instance
@@ -135,7 +135,7 @@ class _Instance:
             reservations,
             forest=self._forest,
             data_dir=self._data_dir,
-            environ=_environment(),
+            environ=environment(),
             clock=clock,
         )
 
@@ -168,8 +168,9 @@ class _Instance:
             instance_id=self._record.instance_id,
             data_dir=self._data_dir,
         )
-        server = ControlServer(Path(self._record.socket), calls.dispatch, supervisor.report_bug)
-        door = _Door(server, lambda: self._open(units, link, announce))
+        socket = Path(self._record.socket)
+        server = ControlServer(socket, calls.dispatch, supervisor.report_bug)
+        door = _Door(server, lambda: link.report_socket(socket), lambda: self._announce(units, announce))
         return await supervisor.run(door, started)
 
     def _world(self, make: type[World], supervisor: Callable[[], Supervisor]) -> World:
@@ -193,8 +194,7 @@ class _Instance:
         problems = (*self._config.warnings, *self._plan.warnings)
         return [*self._folder.warnings, *(problem.brief for problem in problems)]
 
-    def _open(self, units: Mapping[str, Unit], link: GuardLink, announce: Announce) -> None:
-        link.report_socket(Path(self._record.socket))
+    def _announce(self, units: Mapping[str, Unit], announce: Announce) -> None:
         failed = [f"{unit.name} is {unit.state}: {unit.reason}" for unit in units.values() if unit.failed]
         announce(Standing(self._record, failed, self._warnings))
 
@@ -249,26 +249,25 @@ class _Instance:
 class _Door:
     """The control server, and what is to happen when it stands."""
 
-    def __init__(self, server: ControlServer, opened: Callable[[], None]) -> None:
+    def __init__(self, server: ControlServer, report: Callable[[], None], opened: Callable[[], None]) -> None:
+        """`report` is called for each socket that is bound, `opened` once."""
         self._server = server
+        self._report = report
         self._opened = opened
 
     async def start(self) -> None:
         await self._server.start()
+        self._report()
         self._opened()
+
+    async def restore(self) -> bool:
+        restored = await self._server.restore()
+        if restored:
+            self._report()
+        return restored
 
     async def close(self) -> None:
         await self._server.close()
-
-
-def _environment() -> dict[str, str]:
-    """Ours, for the children. The folder of this very `portsup` comes last in PATH, so that a service
-    can call it and finds its own tools first."""
-    import sys
-
-    own = str(Path(sys.executable).parent)
-    path = os.environ.get("PATH", os.defpath)
-    return {**os.environ, "PATH": path if own in path.split(os.pathsep) else f"{path}{os.pathsep}{own}"}
 
 
 def _say_nothing(_level: str, _service: str | None, _message: str) -> None:

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from supervisor import paths
 from supervisor.cli import target
+from supervisor.cli.inherit import environment
 from supervisor.cli.options import examples, file_option, instance_option, json_option
 from supervisor.cli.output import emit, emit_json, note, printable
+from supervisor.cli.preflight import obstacles, taken_ports
 from supervisor.cli.views import Cell, Column, View, port_range, show
 from supervisor.config import load
-from supervisor.config.model import Config, Service
+from supervisor.config.model import Service
 from supervisor.plan.plan import Plan, UnitPlan, make_plan
+from supervisor.ports.owner import PortReport
 
 SCHEMA = 1
 MASK = "***"
-SECRET_NAME = re.compile("TOKEN|SECRET|PASSW|CREDENTIAL|KEY", re.IGNORECASE)
+SECRET_NAME = re.compile(
+    "TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|KEY"
+    "|(?:^|_)(?:PASS|PW|AUTH)(?:_|$)|_PWD(?:_|$)|^PWD_",  # short ones as whole words; PWD is a folder
+    re.IGNORECASE,
+)
 PASSWORD_IN_URL = re.compile(r"(?<=://)([^/@\s:]*):[^/@\s]*@")
 
 
@@ -28,25 +37,27 @@ PASSWORD_IN_URL = re.compile(r"(?<=://)([^/@\s:]*):[^/@\s]*@")
 @file_option
 @json_option
 def check(instance: int, file: Path | None, as_json: bool) -> None:
-    """Check services.toml and show the plan for an instance.
+    """Check services.toml and show the plan for an instance, and which of its ports are taken now.
 
     Exit code 78 if the file is wrong. Warnings go to stderr. Values that look secret are masked.
     """
     config = load.load(target.find_config(file))
     plan = make_plan(config, instance)
-    for warning in config.warnings:
+    warnings = [*map(str, (*config.warnings, *plan.warnings)), *obstacles(plan, environment())]
+    for warning in warnings:
         note(f"warning: {warning}")
+    taken = taken_ports(plan, paths.lock_folder())
     if as_json:
-        emit_json(_to_json(config, plan))
+        emit_json(_to_json(plan, warnings, taken))
         return
     emit(
         printable(f"{plan.stack} instance {plan.instance}, base port {plan.base_port}, {plan.config}") + "\n"
     )
-    show(plan_view(plan))
+    show(plan_view(plan, taken))
 
 
-def plan_view(plan: Plan) -> View:
-    """A line for each pool of each service, in the order in which they start."""
+def plan_view(plan: Plan, taken: Sequence[PortReport] = ()) -> View:
+    """A line for each pool of each service, in the order in which they start; below them who has ports."""
     rows = [row for unit in plan.units for row in _rows(unit)]
     columns: list[list[Cell]] = [[Cell(row[i]) for row in rows] for i in range(5)]
     service, ports, variable, needs, command = columns
@@ -57,7 +68,8 @@ def plan_view(plan: Plan) -> View:
             Column("variable", variable, drop=2),
             Column("depends on", needs, drop=1, fold=True),
             Column("command", command, drop=3, fold=True),
-        ]
+        ],
+        ["taken now:", *(f"  {report.line()}" for report in taken)] if taken else [],
     )
 
 
@@ -77,7 +89,7 @@ def _command(service: Service) -> str:
     return service.command[0] if service.shell else shlex.join(service.command)
 
 
-def _to_json(config: Config, plan: Plan) -> dict[str, Any]:
+def _to_json(plan: Plan, warnings: Sequence[str], taken: Sequence[PortReport]) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "config": str(plan.config),
@@ -85,7 +97,8 @@ def _to_json(config: Config, plan: Plan) -> dict[str, Any]:
         "instance": plan.instance,
         "base_port": plan.base_port,
         "services": [_unit_to_json(unit) for unit in plan.units],
-        "warnings": [str(warning) for warning in config.warnings],
+        "taken": [report.to_json() for report in taken],
+        "warnings": list(warnings),
     }
 
 

@@ -49,7 +49,7 @@ def down(ctx: click.Context, instance: int | None, all_: bool, timeout: float, f
     if all_ and instance is not None and named_on_command_line(ctx, "instance"):
         raise UsageError("--all stops every instance, --instance one: use one of them")
     config = target.find_config(file)
-    chosen = target.of_worktree(config) if all_ else [target.running(config, instance)]
+    chosen = target.of_worktree(config) if all_ else [target.running(config, instance, offer_up=False)]
     if not chosen:
         note(f"no instance of {config.parent} is up")
     stop_all(chosen, timeout)
@@ -95,7 +95,7 @@ def wait_until_gone(record: InstanceRecord, deadline: float) -> None:
     """Return when the instance has no lock file and no control socket any more.
 
     `deadline` is on the monotonic clock. Raises PortsupError with what is left then, or NotRunning as
-    soon as it is plain that nobody is there to clear up.
+    soon as it is plain that nobody is there, or awake, to clear up.
     """
     pause = FIRST_PAUSE
     died = None
@@ -105,6 +105,8 @@ def wait_until_gone(record: InstanceRecord, deadline: float) -> None:
             died = now if died is None else died
             if now - died > GUARD_GRACE:
                 raise target.dead_supervisor(record)
+        if client.is_suspended(record):
+            raise client.suspended(record)
         if now >= deadline:
             raise _still_there(record, left)
         time.sleep(pause)

@@ -38,7 +38,8 @@ MARKER = "PORTSUP_UNIT"
 def env(service: str | None, instance: int | None, format_: str, file: Path | None, as_json: bool) -> None:
     """Print the variables that a running instance gives to its services.
 
-    With SERVICE: all that this service gets, its own port and settings among them.
+    With SERVICE: all that portsup and services.toml set for this service, its own port too. What it has
+    from the shell that started the instance is left out.
     """
     record = target.running(target.find_config(file), instance)
     text = FORMATS["json" if as_json else format_](variables(record, service))

@@ -33,7 +33,7 @@ IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")
     metavar="NAME",
     envvar="PORTSUP_SERVICE",
     show_envvar=True,
-    help="With all the variables that this service gets.",
+    help="With what portsup and services.toml set for this service.",
 )
 @file_option
 @click.argument(

@@ -64,6 +64,10 @@ def logs(
                 writer.finish()
         if follow:
             _follow(list(zip(tails, writers, strict=True)))
+        silent = [name for name, tail in zip(names, tails, strict=True) if tail.is_empty()]
+        if services or silent == names:  # nobody misses a silent service among all
+            for name in silent:
+                note(f"{name} has printed nothing")
 
 
 def _source(config: Path, instance: int | None) -> tuple[Path, list[str]]:
@@ -93,10 +97,13 @@ def _of_last_run(config: Path, instance: int | None) -> tuple[Path, list[str]]:
     runs = [paths.log_folder(run) for run in folder.glob("*" if instance is None else str(instance))]
     runs = [run for run in runs if run.is_dir()]
     if not runs:
-        what = "no instance" if instance is None else f"instance {instance}"
-        raise NotRunning(f"{what} of {config.parent} ever ran", hint="start one with `portsup up`")
+        here = f"of {config.parent}"
+        never = (
+            f"no instance {here} ever ran" if instance is None else f"instance {instance} {here} never ran"
+        )
+        raise NotRunning(never, hint="start one with `portsup up`")
     last = max(runs, key=_last_written)
-    note(f"instance {last.parent.name} is not up; this is what its last run printed")
+    note(f"instance {last.parent.name} is not up; this is what it printed last")
     return last, sorted(service.name for service in stack.services)
 
 

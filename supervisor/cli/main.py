@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NamedTuple, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from supervisor import __version__
 from supervisor.cli.output import has_colour, note, printable
@@ -45,6 +47,13 @@ COMMANDS: dict[str, Entry] = {
 }
 
 
+NEVER_SUGGESTED = frozenset({"down", "prune"})
+"""They end what runs: not to be called on a guess."""
+
+CLOSE = 0.75
+"""How alike (difflib's ratio) a mistyped command and the one that was meant must be."""
+
+
 class LazyGroup(click.Group):
     """A group that imports a command's module when that command is called, not before."""
 
@@ -74,7 +83,8 @@ class LazyGroup(click.Group):
 def _no_such_command(name: str) -> UsageError:
     from difflib import get_close_matches
 
-    close = get_close_matches(name, COMMANDS, n=1)
+    candidates = [command for command in COMMANDS if command not in NEVER_SUGGESTED]
+    close = get_close_matches(name, candidates, n=1, cutoff=CLOSE)
     hint = f"did you mean `portsup {close[0]}`?" if close else "`portsup --help` lists the commands"
     return UsageError(f"there is no command {name!r}", hint=hint)
 
@@ -96,6 +106,8 @@ def cli(ctx: click.Context) -> None:
 
 def run() -> NoReturn:
     """The console script."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     _open_standard_descriptors()
     sys.exit(main(sys.argv[1:]))
 
@@ -162,11 +174,42 @@ def as_portsup_error(failure: BaseException) -> PortsupError:
 
 
 def _from_click(failure: click.ClickException) -> PortsupError:
-    first, *details = failure.format_message().strip().splitlines() or [""]
+    first, *details = _message_of_click(failure).strip().splitlines() or [""]
     ctx = getattr(failure, "ctx", None)
     path = ctx.command_path if ctx is not None else "portsup"
-    message = (first[:1].lower() + first[1:]).removesuffix(".")
+    message = first.removesuffix(".")
     return UsageError(message, details=[line.strip() for line in details], hint=f"{path} --help")
+
+
+def _message_of_click(failure: click.ClickException) -> str:
+    if isinstance(failure, click.BadParameter) and not isinstance(failure, click.MissingParameter):
+        return _origin(failure) + _complaint(failure)
+    text = failure.format_message()
+    return text[:1].lower() + text[1:]
+
+
+def _origin(failure: click.BadParameter) -> str:
+    """ "--count: ", "PORT: ", or "--count (from PORTSUP_COUNT): " where no one typed it."""
+    param, ctx = failure.param, failure.ctx
+    if param is None:
+        return ""
+    name = max(param.opts, key=len) if isinstance(param, click.Option) else param.human_readable_name
+    if ctx is None or ctx.get_parameter_source(param.name or "") is not ParameterSource.ENVIRONMENT:
+        return f"{name}: "
+    variables = [param.envvar] if isinstance(param.envvar, str) else param.envvar or ()
+    return f"{name} (from {next(filter(os.environ.get, variables))}): "
+
+
+def _complaint(failure: click.BadParameter) -> str:
+    """click's own words, but for ranges: it writes those as inequalities."""
+    kind = failure.param.type if failure.param is not None else None
+    if not isinstance(kind, click.IntRange | click.FloatRange):
+        return failure.message
+    value = failure.message.rpartition(" is not ")[0]
+    what = "a whole number" if isinstance(kind, click.IntRange) else "a number"
+    least = f" {'above' if kind.min_open else 'from'} {kind.min}" if kind.min is not None else ""
+    most = f" to {kind.max}" if kind.max is not None else ""
+    return f"{value} is not {what}{least}{most}"
 
 
 def render(error: PortsupError, *, colour: bool) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from supervisor.cli.output import printable
+from supervisor.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,12 +44,22 @@ def instance_option(*, auto: bool = False, default: int | None = None) -> Callab
         "-i",
         "--instance",
         type=InstanceNumber(auto=auto),
-        default=default,
+        multiple=True,
+        callback=_only_one,
+        default=None if default is None else [default],
         show_default=default is not None,
         envvar="PORTSUP_INSTANCE",
         show_envvar=True,
         help="Which instance.",
     )
+
+
+def _only_one(_ctx: click.Context, _param: click.Parameter, numbers: Sequence[int | str]) -> int | str | None:
+    """Of several, click would take the last and drop the others in silence."""
+    if len(numbers) > 1:
+        given = " and ".join(map(str, numbers))
+        raise UsageError(f"-i/--instance names one instance, not {given}", hint="run it once for each")
+    return numbers[0] if numbers else None
 
 
 def _file_option(*names: str) -> Callable[[F], F]:

@@ -17,6 +17,9 @@ class Tail:
         self.path = path
         self._fd = _open(path)
 
+    def is_empty(self) -> bool:
+        return self._fd is None or os.fstat(self._fd).st_size == 0
+
     def last(self, lines: int) -> Iterator[bytes]:
         """The last `lines` lines as they are now, block by block; `more` goes on behind them."""
         if self._fd is None:

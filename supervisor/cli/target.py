@@ -18,6 +18,14 @@ from supervisor.records import Holder, InstanceRecord
 
 FILE_NAME = "services.toml"
 
+EXAMPLE = """\
+[services.web]
+command = "python3 -m http.server ${port}"
+pool = { offset = 10, size = 3 }
+"""
+
+ELSEWHERE = "`portsup ps` lists what runs on this machine"
+
 
 def find_config(file: Path | None) -> Path:
     """The absolute path of `file`, else of the nearest services.toml, here or in a folder above.
@@ -36,7 +44,8 @@ def find_config(file: Path | None) -> Path:
             return deleted[folder]
     raise ConfigError(
         f"no {FILE_NAME} in {here} or in a folder above it",
-        hint="name one with --file PATH; `portsup ps` lists what runs on this machine",
+        details=["the shortest that is of use:", *(f"  {line}" for line in EXAMPLE.splitlines())],
+        hint=f"write a {FILE_NAME}, or name one with --file PATH; {ELSEWHERE}",
     )
 
 
@@ -45,7 +54,7 @@ def _given(file: Path, deleted: Collection[Path]) -> Path:
     path = file / FILE_NAME if file.is_dir() else file
     path = path.parent.resolve() / path.name
     if not os.path.lexists(path) and path not in deleted:
-        raise ConfigError(f"there is no {path}", hint="`portsup ps` lists what runs on this machine")
+        raise ConfigError(f"there is no {path}", hint=ELSEWHERE)
     return path
 
 
@@ -61,10 +70,11 @@ def of_worktree(config: Path) -> list[InstanceRecord]:
     return [record for record in known if record.config == str(config)]
 
 
-def running(config: Path, instance: int | None) -> InstanceRecord:
+def running(config: Path, instance: int | None, *, offer_up: bool = True) -> InstanceRecord:
     """The running instance with that number, or the only one that this services.toml has.
 
-    Raises NotRunning if there is none, or UsageError if none was named and several run.
+    Raises NotRunning if there is none (`offer_up`: with a hint how to start it), or UsageError if none
+    was named and several run.
     """
     known = [record for record in of_worktree(config) if instance in (None, record.instance)]
     live = [record for record in known if not client.is_dead(record)]
@@ -72,7 +82,10 @@ def running(config: Path, instance: int | None) -> InstanceRecord:
         return live[0]
     if live:
         raise _ambiguous(config, live)
-    raise _not_running(config, instance, known)
+    missing = _not_running(config, instance, known)
+    if not known and not offer_up:
+        missing.hint = ELSEWHERE
+    raise missing
 
 
 def _ambiguous(config: Path, live: Sequence[InstanceRecord]) -> UsageError:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from supervisor.platform import os_facts
 from supervisor.process.forked import hup_is_ignored
 
-COMMANDS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+COMMANDS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
 
 
 def together(bodies: Sequence[Callable[[], int]]) -> int:

@@ -23,7 +23,9 @@ from supervisor.errors import ExitCode
 from supervisor.snapshot import SCHEMA, ServiceSnapshot
 
 
-def _command(name: str, text: str) -> click.Command:
+def _command(name: str, text: str, reached: Callable[[ServiceSnapshot], bool]) -> click.Command:
+    """`reached` tells whether a service is where the command was to bring it; if not, the exit code is 1."""
+
     @services_argument
     @instance_option()
     @timeout_option
@@ -41,26 +43,31 @@ def _command(name: str, text: str) -> click.Command:
         record = target.running(target.find_config(file), instance)
         with reach(record) as connection:
             answer = connection.call(name, services=list(dict.fromkeys(services)), timeout=timeout)
-        _report(ctx, [ServiceSnapshot.from_json(service) for service in answer["services"]], as_json)
+        after = [ServiceSnapshot.from_json(service) for service in answer["services"]]
+        _report(after, as_json)
+        if not all(reached(service) for service in after):
+            ctx.exit(ExitCode.SERVICE_FAILED)
 
     example = examples(f"portsup {name} api-server", f"portsup {name} -i 2 api-server sandra-ia")
     decorate: Callable[[Callable[..., Any]], click.Command] = click.command(name, help=text, epilog=example)
     return decorate(call)
 
 
-def _report(ctx: click.Context, after: Sequence[ServiceSnapshot], as_json: bool) -> None:
-    """Print the states that the services have now; exit 1 if one of them failed."""
+def _report(after: Sequence[ServiceSnapshot], as_json: bool) -> None:
+    """Print the states that the services have now."""
     if as_json:
         emit_json({"schema": SCHEMA, "services": [service.to_json() for service in after]})
     else:
         emit("".join(f"{printable(_line(service))}\n" for service in after))
-    if any(_failed(service) for service in after):
-        ctx.exit(ExitCode.SERVICE_FAILED)
 
 
-def _failed(service: ServiceSnapshot) -> bool:
-    """A job that is through with its work and said so has not failed."""
-    return service.state == "FATAL" or (service.state == "EXITED" and service.exit != "code 0")
+def _is_up(service: ServiceSnapshot) -> bool:
+    """A job that is through with its work and said so is as good as one that runs."""
+    return service.state == "RUNNING" or (service.state == "EXITED" and service.exit == "code 0")
+
+
+def _is_over(service: ServiceSnapshot) -> bool:
+    return service.state in ("STOPPED", "EXITED", "FATAL")
 
 
 def _line(service: ServiceSnapshot) -> str:
@@ -71,6 +78,6 @@ def _line(service: ServiceSnapshot) -> str:
     return f"{line}: {service.reason}" if service.reason else line
 
 
-start = _command("start", "Start services of a running instance, and wait until they are ready.")
-stop = _command("stop", "Stop services of a running instance, and give their ports back.")
-restart = _command("restart", "Restart services of a running instance on the ports that they have.")
+start = _command("start", "Start services of a running instance, and wait until they are ready.", _is_up)
+stop = _command("stop", "Stop services of a running instance, and give their ports back.", _is_over)
+restart = _command("restart", "Restart services of a running instance on the ports that they have.", _is_up)

@@ -40,6 +40,7 @@ STATE_STYLES = {
     "starting": "yellow",
     "stopping": "yellow",
     "degraded": "bold red",
+    "suspended": "bold red",
     "dead": "bold red",
     "unreachable": "bold red",
 }
@@ -165,6 +166,8 @@ def _reasons(instance: InstanceSnapshot, several: bool) -> list[str]:
     pid = instance.supervisor_pid
     if instance.state == "dead":
         return [f"{label}: its supervisor (pid {pid}) is dead; `portsup prune` clears what it left"]
+    if instance.state == "suspended":
+        return [f"{label}: its supervisor (pid {pid}) is suspended (Ctrl-Z); `fg` in its terminal wakes it"]
     if instance.state == "unreachable":
         return [f"{label}: its supervisor (pid {pid}) does not answer"]
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,15 @@ from supervisor.cli import target
 from supervisor.cli.options import examples, file_option, json_option
 from supervisor.cli.output import emit, emit_json, printable
 from supervisor.config.model import Config, Pool, RelativePool
+from supervisor.control import registry
 from supervisor.errors import ConfigError
 from supervisor.ports.owner import Holding, PortReport, inspect
 
 SCHEMA = 1
+
+USUAL_INSTANCES = 20
+"""Every port above the base is in the pools of some instance: of one that runs, or whose number is no
+higher than this, it is worth saying."""
 
 
 @click.command(epilog=examples("portsup why 6000", "portsup why 9000 --json"))
@@ -30,7 +36,7 @@ def why(port: int, file: Path | None, as_json: bool) -> None:
     """
     report = inspect(paths.lock_folder(), port)
     config = _config(file)
-    pools = [] if config is None else pools_with(config, port)
+    pools = [] if config is None else pools_with(config, port, _running(config))
     if as_json:
         emit_json({"schema": SCHEMA, **report.to_json(), "pools": pools})
         return
@@ -46,7 +52,16 @@ def _listeners(report: PortReport) -> list[str]:
 
 
 def _hint(report: PortReport) -> list[str]:
-    return [] if report.holding is Holding.FREE else [f"hint: {report.hint()}"]
+    """For a port that is held nothing may be wrong, so that the way to free it isn't advice."""
+    if report.holding is Holding.FREE:
+        return []
+    return [f"{'to free it' if report.holding is Holding.HELD else 'hint'}: {report.hint()}"]
+
+
+def _running(config: Config) -> set[int]:
+    """The numbers of the stack's instances, in whichever worktree."""
+    known = registry.instances(paths.lock_folder())
+    return {record.instance for record in known if record.stack == config.stack}
 
 
 def _config(file: Path | None) -> Config | None:
@@ -61,13 +76,15 @@ def _config(file: Path | None) -> Config | None:
         return None
 
 
-def pools_with(config: Config, port: int) -> list[dict[str, Any]]:
-    """The pools of `config` that `port` is in; "instance" is None for a shared pool, which is everyone's."""
+def pools_with(config: Config, port: int, running: Collection[int] = ()) -> list[dict[str, Any]]:
+    """The pools of `config` that `port` is in, of usual and `running` instances; "instance" is None for a
+    shared pool, which is everyone's."""
     return [
         {"stack": config.stack, "service": service.name, "pool": pool.name, "instance": instance}
         for service in config.services
         for pool in service.pools
         for instance in _instances_with(config, pool, port)
+        if instance is None or instance <= USUAL_INSTANCES or instance in running
     ]
 
 

@@ -160,19 +160,27 @@ def read_snapshot(record: InstanceRecord, answer: Any) -> InstanceSnapshot:
 
 
 def absent(record: InstanceRecord) -> InstanceSnapshot:
-    """An instance that doesn't answer: "dead" with its supervisor, "starting" while it is too young to,
-    else "unreachable"; no services."""
-    state = "dead" if is_dead(record) else "starting" if is_starting(record) else "unreachable"
+    """An instance that doesn't answer, without services."""
     return InstanceSnapshot(
         instance=record.instance,
         instance_id=record.instance_id,
         stack=record.stack,
         config=record.config,
         base_port=record.base_port,
-        state=state,
+        state=_state_of_absent(record),
         supervisor_pid=record.supervisor.pid,
         supervisor_started=record.supervisor.started / os_facts.TICKS_PER_SECOND,
     )
+
+
+def _state_of_absent(record: InstanceRecord) -> str:
+    """ "dead" with its supervisor, "suspended" with it, "starting" while it is too young to answer, else
+    "unreachable"."""
+    if is_dead(record):
+        return "dead"
+    if is_suspended(record):
+        return "suspended"
+    return "starting" if is_starting(record) else "unreachable"
 
 
 def is_dead(record: InstanceRecord) -> bool:
@@ -182,10 +190,23 @@ def is_dead(record: InstanceRecord) -> bool:
     return record.pidns == os_facts.pid_namespace() and not os_facts.is_alive(record.supervisor)
 
 
+def is_suspended(record: InstanceRecord) -> bool:
+    """Whether the supervisor is known to be stopped, as Ctrl-Z does it: it answers only once it goes on."""
+    if is_dead(record) or record.pidns != os_facts.pid_namespace():
+        return False
+    found = os_facts.process(record.supervisor.pid)
+    return found is not None and found.state == "T"
+
+
 def is_starting(record: InstanceRecord) -> bool:
     """Whether it has claimed its number just now, and its control socket isn't there yet."""
     age = time.time() - record.acquired_at
-    return 0 <= age < STARTING_SECONDS and _lacks_socket(record) and not is_dead(record)
+    return (
+        0 <= age < STARTING_SECONDS
+        and _lacks_socket(record)
+        and not is_dead(record)
+        and not is_suspended(record)
+    )
 
 
 def _lacks_socket(record: InstanceRecord) -> bool:
@@ -212,13 +233,29 @@ def not_running(record: InstanceRecord, reason: str) -> NotRunning:
             details=[f"its supervisor (pid {pid}) is dead"],
             hint="`portsup prune` clears away what it left",
         )
+    if is_suspended(record):
+        return suspended(record)
     alive = "is alive" if os_facts.is_alive(record.supervisor) else "can't be seen from here"
     return NotRunning(message, details=[f"its supervisor (pid {pid}) {alive}"], hint=f"see {record.logs}")
+
+
+def suspended(record: InstanceRecord) -> NotRunning:
+    """What to say of an instance whose supervisor is stopped. In the foreground its guard is too, so that
+    the whole process group must go on."""
+    pid = record.supervisor.pid
+    found = os_facts.process(pid)
+    group = found.pgid if found is not None else pid
+    return NotRunning(
+        f"cannot reach instance {record.instance} of {record.stack}: its supervisor (pid {pid}) is suspended",
+        hint=f"it is suspended (Ctrl-Z): `fg` in its terminal, or `kill -CONT -{group}`",
+    )
 
 
 def _connect(record: InstanceRecord) -> socket.socket:
     if not may_ask(record):
         raise not_running(record, f"it belongs to the user with uid {record.uid}")
+    if is_suspended(record):
+        raise suspended(record)  # the kernel would connect, and nobody answer
     try:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     except OSError as failure:

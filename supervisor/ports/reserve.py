@@ -287,6 +287,8 @@ def _instance_taken(ours: InstanceRecord, busy: Busy) -> InstanceTaken:
         details = [f"{busy.path} is locked and tells of nobody"]
     else:
         details = [owner.holder(theirs)]
+        if theirs.config == ours.config and busy.reason == "held":
+            return _already_up(theirs.instance, details)
         if theirs.stack != ours.stack:
             message += f": its base port {ours.base_port} belongs to another project"
     if busy.reason == "survivors":
@@ -295,3 +297,12 @@ def _instance_taken(ours: InstanceRecord, busy: Busy) -> InstanceTaken:
     if busy.reason == "other-user":
         details.append(f"nobody lives there, but the lock file is another user's: {busy.path}")
     return InstanceTaken(message, details=details, hint="use -i auto, another number, or another base_port")
+
+
+def _already_up(number: int, details: Sequence[str]) -> InstanceTaken:
+    return InstanceTaken(
+        f"instance {number} of this worktree is already up",
+        details=details,
+        hint=f"`portsup status -i {number}` shows it, "
+        f"`portsup start -i {number} SERVICE` starts a service of it",
+    )

@@ -119,17 +119,22 @@ def test_interrupt_is_quiet(failing: Raising, capsys: pytest.CaptureFixture[str]
     [
         (["stauts"], "there is no command 'stauts'", "did you mean `portsup status`?"),
         (["qqq"], "there is no command 'qqq'", "`portsup --help` lists the commands"),
+        (["run"], "there is no command 'run'", "`portsup --help` lists the commands"),
+        (["prnue"], "there is no command 'prnue'", "`portsup --help` lists the commands"),
+        (["dwn"], "there is no command 'dwn'", "`portsup --help` lists the commands"),
         (["--nonsense"], "no such option", "portsup --help"),
         (["status", "--nonsense"], "no such option", "portsup status --help"),
-        (["status", "-i", "x"], "'x' is not a number from 1", "portsup status --help"),
+        (["status", "-i", "x"], "portsup: --instance: 'x' is not a number from 1", "portsup status --help"),
         (["status", "-i", "0"], "'0' is not a number from 1", "portsup status --help"),
         (["down", "-i", "auto"], "'auto' makes sense only where", "portsup down --help"),
-        (["why", "65536"], "65536 is not in the range 1<=x<=65535", "portsup why --help"),
-        (["why", "http"], "'http' is not a valid", "portsup why --help"),
+        (["why", "65536"], "PORT: 65536 is not a whole number from 1 to 65535", "portsup why --help"),
+        (["why", "http"], "PORT: 'http' is not a whole number from 1 to 65535", "portsup why --help"),
+        (["up", "--count", "foo"], "--count: 'foo' is not a whole number from 1 to 500", "portsup up --help"),
+        (["down", "--timeout", "0"], "--timeout: 0.0 is not a number above 0", "portsup down --help"),
         (["restart"], "missing argument 'SERVICE...'", "portsup restart --help"),
         (["exec"], "missing argument", "portsup exec --help"),
         (["env", "--format", "xml"], "'xml' is not one of", "portsup env --help"),
-        (["logs", "-n", "-1"], "-1 is not in the range x>=0", "portsup logs --help"),
+        (["logs", "-n", "-1"], "--lines: -1 is not a whole number from 0", "portsup logs --help"),
         (["status", "--all", "-i", "1"], "use one of them", None),
         (["down", "--all", "-i", "1"], "use one of them", None),
         (["status", "--watch", "--json"], "leave out --json", None),
@@ -143,6 +148,35 @@ def test_wrong_command_lines(
     first, *rest = capsys.readouterr().err.splitlines()
     assert first.startswith("portsup: ") and message in first
     assert rest == ([f"hint: {hint}"] if hint else [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable", "value", "said"),
+    [
+        (
+            ["status"],
+            "PORTSUP_INSTANCE",
+            "x",
+            "--instance (from PORTSUP_INSTANCE): 'x' is not a number from 1",
+        ),
+        (["serve"], "PORT", "web", "--port (from PORT): 'web' is not a whole number from 1 to 65535"),
+        (["status", "-i", "y"], "PORTSUP_INSTANCE", "1", "--instance: 'y' is not a number from 1"),
+    ],
+)
+def test_a_variable_is_named_where_the_value_came_from_it(
+    arguments: list[str],
+    variable: str,
+    value: str,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And only there."""
+    for name in ("PORT", "PORTSUP_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, value)
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.splitlines()[0] == f"portsup: {said}"
 
 
 def test_serve_without_a_port_says_how(

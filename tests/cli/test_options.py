@@ -82,6 +82,15 @@ def test_wrong_instance_numbers(text: str) -> None:
         InstanceNumber(auto=True).convert(text, None, None)
 
 
+@pytest.mark.parametrize(
+    "name", [name for name in COMMANDS if any(option.name == "instance" for option in options(name))]
+)
+def test_two_instances_are_not_one(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A second -i is refused, instead of silently winning over the first."""
+    assert main([name, "-i", "1", "--instance", "2", "word"]) == 2
+    assert "-i/--instance names one instance, not 1 and 2" in capsys.readouterr().err
+
+
 def test_options_from_the_environment_are_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

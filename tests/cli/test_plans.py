@@ -40,7 +40,9 @@ CONFIG = Config(
         (6100, [("mcp", "port", 2)]),
         (6233, [("sandra", "port", 3)]),
         (6251, [("sandra", "metrics", 3)]),
-        (9000, [("mcp", "port", 31), ("api", "port", None)]),
+        (7902, [("mcp", "port", 20)]),
+        (8000, []),
+        (9000, [("api", "port", None)]),
         (9003, []),
         (1, []),
         (65535, []),
@@ -52,6 +54,13 @@ def test_whose_pool_a_port_is_in(port: int, found: list[tuple[str, str, int | No
     assert [(pool["service"], pool["pool"], pool["instance"]) for pool in pools] == found
 
 
+def test_an_unusual_instance_counts_while_it_runs() -> None:
+    """Else its number is only arithmetic."""
+    assert pools_with(CONFIG, 8000) == []
+    (pool,) = pools_with(CONFIG, 8000, {21})
+    assert (pool["service"], pool["instance"]) == ("mcp", 21)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "shown"),
     [
@@ -59,6 +68,19 @@ def test_whose_pool_a_port_is_in(port: int, found: list[tuple[str, str, int | No
         ("client_secret", "abc", MASK),
         ("DB_PASSWORD", "abc", MASK),
         ("API_KEY", "abc", MASK),
+        ("PGPASSWORD", "abc", MASK),
+        ("MYSQL_PWD", "abc", MASK),
+        ("DB_PASS", "abc", MASK),
+        ("pass", "abc", MASK),
+        ("PW", "abc", MASK),
+        ("PW_FILE", "abc", MASK),
+        ("SSH_PASSPHRASE", "abc", MASK),
+        ("AWS_CREDENTIALS", "abc", MASK),
+        ("BASIC_AUTH", "abc", MASK),
+        ("PWD", "/srv", "/srv"),
+        ("OLDPWD", "/srv", "/srv"),
+        ("AUTHOR", "ada", "ada"),
+        ("COMPASS", "north", "north"),
         ("LOG_LEVEL", "info", "info"),
         ("DATABASE_URL", "postgres://me:pass@db/x", f"postgres://me:{MASK}@db/x"),
         ("REDIS_URL", "redis://:pass@db/0", f"redis://:{MASK}@db/0"),

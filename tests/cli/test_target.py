@@ -103,6 +103,17 @@ def test_no_file_is_a_config_error(
     assert error.value.hint
 
 
+def test_who_has_no_file_is_shown_one(locks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the error shows is a services.toml that the loader takes."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as error:
+        target.find_config(None)
+    shown = [line.strip() for line in error.value.details if line.startswith("  ")]
+    assert len(shown) == 3
+    (tmp_path / "services.toml").write_text("\n".join(shown))
+    assert [service.name for service in load.load(target.find_config(None)).services] == ["web"]
+
+
 def test_a_deleted_file_of_a_running_instance_is_still_found(config: Path, register: Register) -> None:
     """By its record, from the worktree and from below it, and by name."""
     record = register(config, 1)
@@ -149,6 +160,14 @@ def test_none_is_not_running(config: Path, register: Register) -> None:
     with pytest.raises(NotRunning) as error:
         target.running(config, None)
     assert "portsup up" in str(error.value.hint)
+
+
+@pytest.mark.parametrize("number", [None, 7])
+def test_whoever_stops_is_not_told_to_start(number: int | None, config: Path, locks: Path) -> None:
+    """`down` asks for that."""
+    with pytest.raises(NotRunning) as error:
+        target.running(config, number, offer_up=False)
+    assert "portsup up" not in str(error.value.hint)
 
 
 def test_the_named_one_is_not_running(config: Path, register: Register) -> None:

@@ -101,7 +101,10 @@ def test_lost_shield_of_a_running_unit_says_why() -> None:
     assert view.lines == ["1 mcp-universal: 6000 is also listened on by pid 7 (nc)"]
 
 
-@pytest.mark.parametrize(("state", "word"), [("dead", "portsup prune"), ("unreachable", "does not answer")])
+@pytest.mark.parametrize(
+    ("state", "word"),
+    [("dead", "portsup prune"), ("suspended", "`fg`"), ("unreachable", "does not answer")],
+)
 def test_instance_without_an_answer_still_has_its_line(state: str, word: str) -> None:
     """Its state stands in the table and what to do below it."""
     view = views.status_view([dataclasses.replace(INSTANCE, state=state, services=())])

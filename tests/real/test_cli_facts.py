@@ -44,6 +44,55 @@ def test_check_json_masks_secrets(stack: Path, portsup: Portsup) -> None:
     assert (checked["stack"], checked["instance"]) == ("test", 1)
 
 
+def test_check_tells_who_has_its_ports(stack: Path, ports_block: int, portsup: Portsup) -> None:
+    """Below the table; an instance that would go around them is no error."""
+    with foreigner(ports_block + 1) as process:
+        done = portsup.run("check")
+        told = portsup.ask("check")["taken"]
+    heading, line = done.stdout.splitlines()[-2:]
+    assert done.returncode == 0 and heading == "taken now:"
+    assert line.startswith(f"  {ports_block + 1}  ") and f"pid {process.pid}" in line
+    assert [(one["port"], one["holding"]) for one in told] == [(ports_block + 1, "foreign")]
+
+
+def test_check_tells_a_stale_lock(
+    stack: Path, ports_block: int, portsup: Portsup, portsup_home: Home
+) -> None:
+    """A record without a listener counts too."""
+    _stale_lock(portsup_home, ports_block)
+    (told,) = portsup.ask("check")["taken"]
+    assert (told["port"], told["holding"]) == (ports_block, "stale")
+
+
+COMMANDS = {
+    "found": {"command": "sh -c true"},
+    "path": {"command": "bin/tool"},
+    "own-path": {"command": "tool", "env": {"PATH": "bin:${env:PATH}"}},
+    "shell": {"command": "nosuchtool", "shell": True},
+    "lost": {"command": "nosuchtool --flag"},
+    "lost-path": {"command": "./nosuchtool"},
+    "not-executable": {"command": "bin/text"},
+    "variable": {"command": ["sh", "${env:NO_SUCH_VARIABLE}"]},
+}
+
+
+def test_check_warns_of_what_could_not_start(tmp_path: Path, portsup: Portsup, ports_block: int) -> None:
+    """Looked for where the spawn would look: on the service's PATH, relative to its folder."""
+    (tmp_path / "bin").mkdir()
+    for name, mode in (("tool", 0o755), ("text", 0o644)):
+        (tmp_path / "bin" / name).touch()
+        (tmp_path / "bin" / name).chmod(mode)
+    write_stack(tmp_path, COMMANDS, base_port=ports_block)
+    done = portsup.run("check")
+    assert done.returncode == 0
+    folder = tmp_path.resolve()
+    lost, lost_path, text, variable = done.stderr.splitlines()
+    assert lost == "warning: cannot start lost: there is no program 'nosuchtool' on its PATH"
+    assert lost_path == f"warning: cannot start lost-path: there is no program './nosuchtool' in {folder}"
+    assert text == f"warning: cannot start not-executable: there is no program 'bin/text' in {folder}"
+    assert variable.startswith("warning: cannot start variable: ") and "NO_SUCH_VARIABLE" in variable
+
+
 def test_check_of_a_wrong_file(tmp_path: Path, portsup: Portsup) -> None:
     """Exit 78; the error names line and key."""
     path = tmp_path / "services.toml"

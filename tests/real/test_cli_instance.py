@@ -367,19 +367,38 @@ def test_units_are_asked_and_shown(command: str, instance: Instance, portsup: Po
 
 @pytest.mark.parametrize(
     ("state", "ended", "code"),
-    [("FATAL", "code 1", 1), ("EXITED", "code 1", 1), ("EXITED", "code 0", 0), ("STARTING", None, 0)],
+    [
+        ("FATAL", "code 1", 1),
+        ("EXITED", "code 1", 1),
+        ("EXITED", "code 0", 0),
+        ("STARTING", None, 1),
+        ("PENDING", None, 1),
+        ("STOPPED", None, 1),
+    ],
 )
-def test_a_failed_unit_is_exit_1(
-    state: str, ended: str | None, code: int, instance: Instance, portsup: Portsup
+@pytest.mark.parametrize("command", ["start", "restart"])
+def test_a_unit_that_is_not_up_is_exit_1(
+    command: str, state: str, ended: str | None, code: int, instance: Instance, portsup: Portsup
 ) -> None:
-    """Also as JSON; a job that is done has not failed."""
+    """Also as JSON; a job that is done is as good as one that runs."""
     after = unit("api", 6000, state, exit=ended, reason="because")
-    instance.answers["start"] = {"services": [after.to_json()]}
-    done = portsup.run("start", "api")
+    instance.answers[command] = {"services": [after.to_json()]}
+    done = portsup.run(command, "api")
     assert (done.returncode, done.stdout) == (code, f"api {state}: because\n")
-    done = portsup.run("start", "api", "--json")
+    done = portsup.run(command, "api", "--json")
     assert done.returncode == code
     assert json.loads(done.stdout) == {"schema": 1, "services": [after.to_json()]}
+
+
+@pytest.mark.parametrize(
+    ("state", "code"), [("STOPPED", 0), ("EXITED", 0), ("FATAL", 0), ("STOPPING", 1), ("RUNNING", 1)]
+)
+def test_a_unit_that_is_not_over_is_exit_1(
+    state: str, code: int, instance: Instance, portsup: Portsup
+) -> None:
+    """`stop` has what it wants when nothing of the service is left."""
+    instance.answers["stop"] = {"services": [unit("api", 6000, state, exit="code 1").to_json()]}
+    assert portsup.run("stop", "api").returncode == code
 
 
 def test_the_instance_s_errors_are_passed_on(instance: Instance, portsup: Portsup) -> None:
@@ -484,6 +503,19 @@ def test_several_logs_have_prefixes(instance: Instance, portsup: Portsup) -> Non
     assert portsup.run("logs", "-n", "2").stdout == "api    | 2\napi    | 3\nworker | half\n"
 
 
+def test_a_silent_service_is_told(instance: Instance, portsup: Portsup) -> None:
+    """With an empty file or none, where it was asked for or where nobody has said anything."""
+    log(instance, "web").touch()
+    for arguments in (("api", "web"), ()):
+        done = portsup.run("logs", *arguments)
+        assert (done.returncode, done.stdout) == (0, "")
+        assert done.stderr == "api has printed nothing\nweb has printed nothing\n"
+    log(instance, "api").write_text("a word\n")
+    assert portsup.run("logs").stderr == ""
+    assert portsup.run("logs", "web").stderr == "web has printed nothing\n"
+    assert portsup.run("logs", "api", "-n", "0").stderr == ""
+
+
 def test_logs_of_an_unknown_service(instance: Instance, portsup: Portsup) -> None:
     """The names are told."""
     done = portsup.run("logs", "api", "wbe")
@@ -501,9 +533,11 @@ def test_logs_of_the_last_run(portsup: Portsup, config: Path, portsup_home: Home
         os.utime(file, (written_at, written_at))
     done = portsup.run("logs")
     assert done.stdout == "from 1\n"
-    assert done.stderr == "instance 1 is not up; this is what its last run printed\n"
+    assert done.stderr == "instance 1 is not up; this is what it printed last\n"
     assert portsup.run("logs", "-i", "2").stdout == "from 2\n"
-    assert portsup.run("logs", "-i", "3").returncode == 1
+    never = portsup.run("logs", "-i", "3")
+    assert never.returncode == 1
+    assert never.stderr.startswith(f"portsup: instance 3 of {config.parent} never ran\n")
 
 
 def test_logs_of_a_dead_supervisor(portsup: Portsup, portsup_home: Home, config: Path) -> None:

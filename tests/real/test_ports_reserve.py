@@ -175,12 +175,16 @@ def test_the_instance_number(folder: LockFolder) -> None:
     with claimers(folder.path, [{}]) as (other,):
         assert other.ask("instance") == 1
         with pytest.raises(InstanceTaken) as caught:
-            claim_instance(folder, instance_record())
+            claim_instance(folder, instance_record(config="/work/elsewhere/services.toml"))
         assert caught.value.message == "instance 1 is taken"
         assert f"test instance 1 in /work/test, pid {other.process.pid}, for " in caught.value.details[0]
         assert "-i auto" in str(caught.value.hint)
         with pytest.raises(InstanceTaken, match="base port 6000 belongs to another project"):
-            claim_instance(folder, instance_record(stack="other"))
+            claim_instance(folder, instance_record(stack="other", config="/work/other/services.toml"))
+        with pytest.raises(InstanceTaken, match="instance 1 of this worktree is already up") as own:
+            claim_instance(folder, instance_record())
+        assert own.value.details == caught.value.details
+        assert "`portsup status -i 1`" in str(own.value.hint)
     claim = claim_instance(folder, instance_record())
     assert records.read(claim.lock.path) == claim.record
     claim.lock.give_back()
