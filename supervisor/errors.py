@@ -101,5 +101,9 @@ class SpawnError(PortsupError):
     """A service's command could not be started."""
 
 
+class OutOfResources(SpawnError):
+    """The same, for want of descriptors, processes or memory: that may pass by itself."""
+
+
 class NotRunning(PortsupError):
     """There is no such running instance, or its supervisor does not answer."""

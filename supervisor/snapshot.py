@@ -83,8 +83,9 @@ class InstanceSnapshot:
     config: str
     base_port: int
     state: str
-    """"starting", "running" (every unit ready), "degraded" (one failed), "stopping"; "dead"
-    when the record is there but the supervisor isn't, "unreachable" when it lives and doesn't answer."""
+    """"starting", "running" (every unit ready), "degraded" (one failed), "stopping"; "dead" when the
+    record is there but the supervisor isn't, "suspended" after a Ctrl-Z, "unreachable" when it lives and
+    doesn't answer."""
     supervisor_pid: int
     supervisor_started: float
     """Seconds since boot."""

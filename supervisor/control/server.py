@@ -63,6 +63,17 @@ class ControlServer:
             self._accept, sock=listener, limit=protocol.MAX_LINE, backlog=MAX_CONNECTIONS
         )
 
+    async def restore(self) -> bool:
+        """Listen anew if the socket is no longer at its path, as after a clean-up of /tmp; True if so.
+
+        Connections that are open stay so. Raises PortsupError as `start` does.
+        """
+        if self._closing or self._server is None or _identity(self._path) == self._identity:
+            return False
+        self._server.close()
+        await self.start()
+        return True
+
     async def close(self) -> None:
         """Answer what is under way, close all connections, unlink the socket. Safe to call twice."""
         self._closing = True

@@ -62,6 +62,8 @@ class Launch:
     argv: tuple[str, ...]
     cwd: Path
     env: dict[str, str]
+    set_here: dict[str, str]
+    """The part of `env` that portsup and services.toml set, env files included."""
     ready: Ready
 
 
@@ -165,6 +167,7 @@ def launch(
         argv=tuple(interpolate(word, look_up) for word in service.command),
         cwd=service.cwd,
         env=DEFAULTS | outer | own | set_by_service,
+        set_here=dict(plan.env) | own | set_by_service,
         ready=fill_ready(service.ready, look_up),
     )
 

@@ -151,6 +151,10 @@ class HeldLock:
         self._remember_stamp()
         return None
 
+    def leads_here(self) -> bool:
+        """Whether the path still leads to our file, whatever stands in it."""
+        return _leads_to(self.path, self.fd)
+
     def give_back(self) -> None:
         """Unlink our file (only if the path still leads to it) and close. Never unlocks: LOCK_UN
         would free it for all who inherited the descriptor. Safe to call twice."""

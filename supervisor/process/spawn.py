@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from supervisor.errors import SpawnError
+from supervisor.errors import OutOfResources, SpawnError
 from supervisor.platform import os_facts
 from supervisor.ports.liveness import MARKER
 from supervisor.process.child import Child
@@ -24,12 +24,11 @@ OUTPUT_PIPE_BYTES = 1 << 18
 
 SHELL = "/bin/sh"
 
-EXHAUSTED = {
+EXHAUSTED = {  # what may pass by itself
     errno.EMFILE: ("no file descriptors are left", "raise the limit: ulimit -n"),
     errno.ENFILE: ("the machine has no file descriptors left", "see /proc/sys/fs/file-max"),
     errno.EAGAIN: ("no processes are left", "raise the limit: ulimit -u, or the container's pids limit"),
     errno.ENOMEM: ("no memory is left", None),
-    errno.E2BIG: ("its command line and environment are too long", None),
 }
 
 
@@ -117,7 +116,9 @@ def _adopt(popen: subprocess.Popen[bytes], output_fd: int) -> Child:
 
 def _explain(spec: ChildSpec, error: OSError | ValueError) -> SpawnError:
     reason, hint = _reason(spec, error)
-    return SpawnError(f"cannot start {_called(spec)}: {reason}", hint=hint)
+    passes = isinstance(error, OSError) and error.errno in EXHAUSTED
+    kind = OutOfResources if passes else SpawnError
+    return kind(f"cannot start {_called(spec)}: {reason}", hint=hint)
 
 
 def _called(spec: ChildSpec) -> str:
@@ -131,6 +132,8 @@ def _reason(spec: ChildSpec, error: OSError | ValueError) -> tuple[str, str | No
     number = error.errno or 0
     if number in EXHAUSTED:
         return EXHAUSTED[number]
+    if number == errno.E2BIG:
+        return "its command line and environment are too long", None
     if number in (errno.ENOENT, errno.ENOTDIR, errno.EACCES):
         return _wrong_folder(spec) or _wrong_program(spec, number)
     if number == errno.ENOEXEC:

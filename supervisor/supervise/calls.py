@@ -68,6 +68,8 @@ class Calls:
             unit.parked = True
             unit.stop()
         await self._supervisor.until_at_rest(units)
+        if again := [unit.name for unit in units if not unit.is_off]:
+            raise PortsupError(f"{', '.join(again)} was started again meanwhile")
         return self._snapshots(units)
 
     async def _restart(self, params: Params) -> Any:
@@ -100,7 +102,7 @@ class Calls:
                 instance_id=self._instance_id,
                 data_dir=self._data_dir,
             )
-        return self._launcher.prepare(self._unit(service).plan).env
+        return self._launcher.prepare(self._unit(service).plan).set_here
 
     async def _stats(self, _params: Params) -> Any:
         return {"services": self._timings.to_json()}

@@ -7,10 +7,12 @@ stop, the signals that the guard passes on, and when the instance is over.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,6 +35,9 @@ COMMANDS = {
 }
 """What the guard passes on: the exit code of `portsup up` after the one that came first, and its name."""
 
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""No fault of ours, and it may pass."""
+
 GIVE_UP_AFTER = 1.0
 """Seconds beyond what all services may take to stop, for an instance in which a bug was seen."""
 
@@ -41,6 +46,10 @@ class Door(Protocol):
     """Where commands come in: the control server, which this room doesn't know."""
 
     async def start(self) -> None: ...
+
+    async def restore(self) -> bool:
+        """Stand anew if somebody took it away; True if so."""
+        ...
 
     async def close(self) -> None: ...
 
@@ -64,7 +73,8 @@ class Supervisor:
         self._settling = False
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
-        self._watcher = Watcher(lambda: list(units.values()), self.report_bug)
+        self._lock_problem: str | None = None
+        self._last_bug: str | None = None
         self._all_ready = False
 
     async def run(self, door: Door, started: Mapping[str, Started]) -> int:
@@ -79,7 +89,10 @@ class Supervisor:
         self._on_child()  # who died before SIGCHLD was listened to
         self._settle()
         await door.start()
-        watcher = asyncio.create_task(self._watcher.run())
+        watch = Watcher(
+            lambda: list(self.units.values()), partial(self._look_at_instance, door), self.report_bug
+        )
+        watcher = asyncio.create_task(watch.run())
         try:
             await self._over.wait()
             await self._end_strays()
@@ -96,10 +109,17 @@ class Supervisor:
 
     def report_bug(self, where: str, bug: BaseException) -> None:
         """One line for people, where it was for the log. The instance goes on, but isn't trusted to stop."""
+        text = f"{type(bug).__name__}: {bug}"
+        if text == self._last_bug:
+            return  # asyncio tells of a lack of descriptors again and again
+        self._last_bug = text
+        if isinstance(bug, OSError) and bug.errno in EXHAUSTED:
+            self._world.events.warning("exhausted", f"{where} ran out of something: {bug.strerror}")
+            return
         self._broken = True
         frames = traceback.extract_tb(bug.__traceback__)
         at = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
-        self._world.events.error("bug", f"internal error in {where}: {type(bug).__name__}: {bug}", at=at)
+        self._world.events.error("bug", f"internal error in {where}: {text}", at=at)
         if self.stopping:
             self._bound_stop()
 
@@ -115,6 +135,20 @@ class Supervisor:
     def _give_up(self) -> None:
         self._gave_up = True
         self._over.set()
+
+    async def _look_at_instance(self, door: Door) -> None:
+        """Is the instance's number still ours, and can it be reached?"""
+        problem = self._world.claim.lock.intact()
+        if problem is not None and problem == self._lock_problem:
+            if self._world.claim.lock.leads_here():
+                self._world.claim.lock.write(self._world.claim.record)
+                self._world.events.warning("instance.record", f"{problem}: written anew")
+            else:
+                self._world.events.error("instance.lost", f"{problem}: others can claim our number now")
+                self.stop(ExitCode.SERVICE_FAILED, problem)
+        self._lock_problem = problem
+        if await door.restore():
+            self._world.events.warning("instance.socket", "the control socket was gone: made anew")
 
     async def _end_strays(self) -> None:
         """Orphans that shed whatever tells their unit are the instance's. Where a unit spares what it
@@ -159,7 +193,7 @@ class Supervisor:
         """SIGCHLD: orphans that were adopted have died, or the last process of a tree."""
         ours = frozenset[int]().union(*(unit.waited_for for unit in self.units.values()))
         self._world.forest.reap_orphans(ours)
-        self._each(Unit.tree_changed)
+        self._each(lambda unit: unit.tree_changed())
 
     def stop(self, exit_code: int, why: str) -> None:
         """Stop the instance in an orderly way: dependents before what they depend on."""
@@ -178,7 +212,7 @@ class Supervisor:
         if not self._killing:
             self._killing = True
             self._world.events.warning("instance.killing", "killing what is left")
-        self._each(Unit.kill)
+        self._each(lambda unit: unit.kill())
 
     # Who waits for whom
 
@@ -269,8 +303,9 @@ class Supervisor:
             await self._changed.wait()
 
     async def until_at_rest(self, units: Iterable[Unit]) -> None:
+        """Return when each of `units` is at rest, or somebody wants it up again."""
         watched: Sequence[Unit] = list(units)
-        while not all(unit.at_rest for unit in watched):
+        while not all(unit.at_rest or not unit.is_off for unit in watched):
             await self._changed.wait()
 
     def snapshot(self) -> InstanceSnapshot:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from supervisor.clock import Clock
 from supervisor.config.model import OnLost, ReadyKind
-from supervisor.errors import PortsupError
+from supervisor.errors import OutOfResources, PortsupError
 from supervisor.plan.plan import UnitPlan, url
 from supervisor.platform import Listener, os_facts
 from supervisor.ports.lock import LockFolder
@@ -321,7 +321,8 @@ class Unit:
                 self.plan, self.holdings.reservations, self._readiness.variables()
             )
         except PortsupError as error:
-            self._conclude(Cause.UNSPAWNABLE, ": ".join([error.message, *error.details]))
+            cause = Cause.FAILED if isinstance(error, OutOfResources) else Cause.UNSPAWNABLE
+            self._conclude(cause, ": ".join([error.message, *error.details]))
             return
         self._adopt(started)
 

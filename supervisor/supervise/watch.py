@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from supervisor.config.model import ShieldMode
 from supervisor.platform import Listener, os_facts
@@ -22,9 +22,14 @@ LISTENS_AT_ALL = 10.0
 
 class Watcher:
     def __init__(
-        self, units: Callable[[], Sequence[Unit]], report_bug: Callable[[str, BaseException], None]
+        self,
+        units: Callable[[], Sequence[Unit]],
+        look_at_instance: Callable[[], Awaitable[None]],
+        report_bug: Callable[[str, BaseException], None],
     ) -> None:
+        """`look_at_instance` is called in each round, for what isn't a unit's."""
         self._units = units
+        self._look_at_instance = look_at_instance
         self._report_bug = report_bug
         self._told: dict[str, int] = {}
         """Service → the spawn about which people were told where it listens."""
@@ -33,6 +38,7 @@ class Watcher:
         while True:
             await asyncio.sleep(PERIOD)
             try:
+                await self._look_at_instance()
                 self.round()
             except Exception as bug:
                 self._report_bug("the watcher", bug)  # and go on: without a watcher no shield is one

@@ -72,7 +72,7 @@ def overall(instances: Iterable[InstanceSnapshot], statuses: Iterable[str]) -> s
     statuses = list(statuses)
     if not any(status in ("ok", "unknown", "running") for status in statuses):
         return "down"
-    reached = all(instance.state not in ("dead", "unreachable") for instance in instances)
+    reached = all(instance.state not in ("dead", "unreachable", "suspended") for instance in instances)
     return "ok" if reached and FINE.issuperset(statuses) else "degraded"
 
 

@@ -48,7 +48,8 @@ def _make_server(folder: Path) -> uvicorn.Server:
     except ModuleNotFoundError as missing:
         package = (missing.name or "").split(".")[0]
         raise PortsupError(
-            f"cannot serve: {package} is not installed", hint="pip install 'portsup[web]'"
+            f"cannot serve: {package} is not installed",
+            hint="install its extra: pip install '.[web]'",
         ) from missing
     config = uvicorn.Config(
         make_app(folder),

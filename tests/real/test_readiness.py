@@ -189,19 +189,29 @@ def test_a_ready_command_may_take_its_time(portsup: Portsup, ports_block: int) -
     assert portsup.run("up", "-i", "1", "--wait", "--timeout", "10").returncode == 0
 
 
-def test_a_lock_folder_that_is_removed(portsup: Portsup, ports_block: int) -> None:
-    """There is nothing to rotate to: FATAL with the reason, and the instance can be stopped."""
+def test_nothing_to_rotate_to(portsup: Portsup, ports_block: int) -> None:
+    """A pool of one: FATAL with the reason, and the instance can be stopped."""
     services = {
-        "web": {"pool": {"offset": 0, "size": 2}, "on_lost": "rotate"},
+        "web": {"pool": {"offset": 0, "size": 1}, "on_lost": "rotate"},
         "job": {"command": [*PYTHON, "-c", WAITS]},
     }
     write_stack(portsup.cwd, services, base_port=ports_block)
     running = portsup.up("-i", "1")
     portsup.wait_for_services(1)
-    shutil.rmtree(portsup.home.locks)
-    wait_until(lambda: "FATAL: shield lost, and cannot claim" in running.stderr, 10)
+    (portsup.home.locks / f"port-{ports_block}.lock.json").unlink()
+    wait_until(lambda: "FATAL: shield lost, and no free port for web" in running.stderr, 10)
     running.process.terminate()
     assert running.wait() == 143
+
+
+def test_a_lock_folder_that_is_removed(portsup: Portsup, ports_block: int) -> None:
+    """Ports and number can be claimed by others now: the instance ends, and says why."""
+    write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 2}}}, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    portsup.wait_for_services(1)
+    shutil.rmtree(portsup.home.locks)
+    assert running.wait() == 1
+    assert "the lock file was deleted" in running.stderr
 
 
 def test_a_lost_port_of_a_service_that_was_not_started(portsup: Portsup, ports_block: int) -> None:
@@ -215,3 +225,55 @@ def test_a_lost_port_of_a_service_that_was_not_started(portsup: Portsup, ports_b
     assert portsup.run("start", "docs").returncode == 0
     assert portsup.instance(1)["services"][1]["shield"] == "up"
     assert lock.exists()
+
+
+def test_a_deleted_instance_lock(portsup: Portsup, ports_block: int) -> None:
+    """Somebody else could be the same instance now: this one stops and says why."""
+    write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 1}}}, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    portsup.wait_for_services(1)
+    (portsup.home.locks / f"instance-{ports_block}.lock.json").unlink()
+    assert running.wait() == 1
+    assert "the lock file was deleted: others can claim our number now" in running.stderr
+    assert portsup.home.lock_files() == []
+
+
+def test_an_overwritten_instance_record(portsup: Portsup, ports_block: int) -> None:
+    """It is written anew, so that others find the instance again."""
+    write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 1}}}, base_port=ports_block)
+    portsup.up("-i", "1")
+    before = portsup.wait_for_services(1)
+    (portsup.home.locks / f"instance-{ports_block}.lock.json").write_text("garbage")
+    after = portsup.wait_for_services(1)
+    assert after["instance_id"] == before["instance_id"]
+
+
+def test_a_deleted_control_socket(portsup: Portsup, ports_block: int) -> None:
+    """It is made anew, and the instance can be asked again."""
+    write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 1}}}, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    portsup.wait_for_services(1)
+    (socket,) = (portsup.home.folder / "run").rglob("*.sock")
+    socket.unlink()
+    wait_until(lambda: "made anew" in running.stderr, 10)
+    assert portsup.run("down", "-i", "1").returncode == 0
+    assert running.wait() == 0
+    assert list((portsup.home.folder / "run").rglob("*.sock")) == []
+
+
+def test_stopped_and_started_at_once(portsup: Portsup, ports_block: int) -> None:
+    """A `stop` that somebody overrules returns, and says so."""
+    stubborn = "import signal; signal.signal(15, signal.SIG_IGN); print('up', flush=True); signal.pause()"
+    service = {
+        "command": [*PYTHON, "-c", stubborn + "; signal.pause()"],
+        "ready": {"log": "up"},
+        "stop": {"timeout": "1s"},
+    }
+    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
+    portsup.up("-i", "1")
+    portsup.wait_for_services(1)
+    stopping = portsup.start("stop", "web")
+    portsup.wait_for_services(1, ["STOPPING"])
+    assert portsup.run("start", "web").returncode == 0
+    assert stopping.wait() == 1
+    assert "web was started again meanwhile" in stopping.stderr

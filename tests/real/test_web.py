@@ -532,7 +532,7 @@ except PortsupError as failure:
     print(failure.message, failure.hint, sep="; ")
 """
     done = run(script, package, home=portsup_home)
-    assert done == f"cannot serve: {package} is not installed; pip install 'portsup[web]'\n"
+    assert done == f"cannot serve: {package} is not installed; install its extra: pip install '.[web]'\n"
 
 
 def run(script: str, *arguments: str, home: Home) -> str:

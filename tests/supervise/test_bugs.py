@@ -29,7 +29,10 @@ def test_a_failing_watcher_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
         def units() -> Any:
             raise RuntimeError("no units")
 
-        task = asyncio.create_task(Watcher(units, report).run())
+        async def nothing() -> None:
+            pass
+
+        task = asyncio.create_task(Watcher(units, nothing, report).run())
         await asyncio.wait_for(enough.wait(), 10)
         task.cancel()
 
