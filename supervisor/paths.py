@@ -90,8 +90,15 @@ def bind_private(socket: Socket, path: Path, what: str) -> None:
 def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """$XDG_STATE_HOME/portsup, else ~/.local/state/portsup."""
     named = environ.get("XDG_STATE_HOME")
-    base = Path(named).absolute() if named else Path(environ.get("HOME") or Path.home()) / ".local/state"
-    return base / "portsup"
+    return (Path(named).absolute() if named else _home(environ) / ".local/state") / "portsup"
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    """Raises PortsupError for a user without one, as in some containers."""
+    try:
+        return Path(environ.get("HOME") or Path.home())
+    except RuntimeError as error:
+        raise PortsupError("this user has no home folder", hint="set HOME or XDG_STATE_HOME") from error
 
 
 def instance_folder(config: Path, stack: str, instance: int, environ: Mapping[str, str] = os.environ) -> Path:

@@ -22,6 +22,9 @@ MAX_BYTES = 65536
 PID_MAX = 2**31 - 1
 """What pid_t can carry."""
 
+NUMBER_MAX = 2**63
+"""Anything above is nobody's number, and may be too large to reckon with."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
@@ -92,15 +95,15 @@ def decode(data: bytes) -> Record | None:
             fields["child"] = None if fields["child"] is None else _owner(fields["child"])
             return PortRecord(**_typed(fields))
         return InstanceRecord(**_typed(fields)) if kind == "instance" else None
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 
 def _owner(fields: dict[str, Any]) -> Owner:
     """Raises ValueError for what can't be a pid: it will be handed to the kernel."""
     owner = Owner(int(fields["pid"]), int(fields["started"]))
-    if not 0 < owner.pid <= PID_MAX:
-        raise ValueError(f"no process has the pid {owner.pid}")
+    if not 0 < owner.pid <= PID_MAX or not 0 <= owner.started < NUMBER_MAX:
+        raise ValueError("no process has that pid and start")
     return owner
 
 
@@ -108,7 +111,10 @@ _NUMBERS = frozenset({"instance", "uid", "port", "base_port"})
 
 
 def _typed(fields: dict[str, Any]) -> dict[str, Any]:
-    """`fields`, if each has its type: anybody may write into the lock folder. Raises TypeError."""
+    """`fields`, if each has its type and numbers are finite: anybody may write into the lock folder.
+
+    Raises TypeError or ValueError.
+    """
     for name, value in fields.items():
         wanted: Any = int if name in _NUMBERS else str
         if name in ("supervisor", "child"):
@@ -117,17 +123,21 @@ def _typed(fields: dict[str, Any]) -> dict[str, Any]:
             wanted = int | float
         if not isinstance(value, wanted) or isinstance(value, bool):
             raise TypeError(f"{name} is a {type(value).__name__}")
+        if isinstance(value, int | float) and not 0 <= value < NUMBER_MAX:
+            raise ValueError(f"{name} is out of range")
     return fields
 
 
 def read(path: Path) -> Record | None:
-    """The record at `path`, or None if there is no readable file with one."""
+    """The record at `path`, or None if there is no readable file with one, or it isn't its writer's own."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
     try:
-        return decode(os.read(descriptor, MAX_BYTES))
+        record = decode(os.read(descriptor, MAX_BYTES))
+        # Whoever writes a file owns it: nobody speaks for another user.
+        return record if record and record.uid == os.fstat(descriptor).st_uid else None
     except OSError:
         return None
     finally:

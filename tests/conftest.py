@@ -19,8 +19,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A runner that was started with `&` hands an ignored INT down, and Ctrl-C is what some tests test.
+    # A runner that was started with `&` hands an ignored INT down, and one with nohup an ignored HUP.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     config.addinivalue_line("markers", "slow: takes seconds; run on one Python version only")
     config.addinivalue_line("markers", "long: takes minutes; runs with --long only")
 

@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from supervisor import __version__
-from supervisor.cli.output import has_colour, note, printable
+from supervisor.cli.output import has_colour, note, printable, silence_stdout
 from supervisor.errors import ExitCode, PortsupError, UsageError
 
 SIGPIPE_EXIT = 141
@@ -124,7 +124,7 @@ def main(args: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        _silence_stdout()
+        silence_stdout()
         return SIGPIPE_EXIT
     except (Exception, click.exceptions.Abort) as failure:
         return fail(failure)
@@ -240,10 +240,3 @@ def _print_traceback(failure: BaseException) -> None:
 
     for line in "".join(traceback.format_exception(failure)).splitlines():
         note(line)
-
-
-def _silence_stdout() -> None:
-    """Lead stdout to nowhere, or the interpreter's own flush at its end would complain once more."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)

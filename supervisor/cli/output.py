@@ -29,7 +29,15 @@ def emit_bytes(data: bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
+        silence_stdout()
         raise PortsupError(f"cannot write to standard output: {error.strerror}") from error
+
+
+def silence_stdout() -> None:
+    """Lead stdout to nowhere, or the interpreter's own flush at its end would complain once more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
 
 
 def emit_json(document: Mapping[str, Any]) -> None:

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from supervisor.errors import PortsupError
+
 BLOCK = 1 << 16
 """Bytes that are read at a time."""
 
@@ -67,6 +69,8 @@ def _open(path: Path) -> int | None:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise PortsupError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _start_of_last(fd: int, end: int, lines: int) -> int:

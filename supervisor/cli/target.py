@@ -36,7 +36,7 @@ def find_config(file: Path | None) -> Path:
     deleted = _deleted_configs()
     if file is not None:
         return _given(file, deleted.values())
-    here = Path.cwd()
+    here = _current_folder()
     for folder in (here, *here.parents):
         if os.path.lexists(folder / FILE_NAME):  # a dangling link is the loader's to complain about
             return folder / FILE_NAME
@@ -49,19 +49,32 @@ def find_config(file: Path | None) -> Path:
     )
 
 
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "the current folder does not exist any more",
+            hint="go to another one; `portsup ps` lists what runs on this machine",
+        ) from error
+
+
 def _given(file: Path, deleted: Collection[Path]) -> Path:
     """Links to folders are followed and a link to a file is not: each worktree has its own stack."""
-    path = file / FILE_NAME if file.is_dir() else file
-    path = path.parent.resolve() / path.name
+    path = file / FILE_NAME if os.path.isdir(file) else file  # noqa: PTH112 - Path.is_dir may raise
+    path = Path(os.path.realpath(path.parent)) / path.name
     if not os.path.lexists(path) and path not in deleted:
         raise ConfigError(f"there is no {path}", hint=ELSEWHERE)
     return path
 
 
 def _deleted_configs() -> dict[Path, Path]:
-    """Folder → services.toml, for instances that run from a file that is no longer there."""
+    """Folder → services.toml, for instances that run from a file that is no longer there.
+
+    Not by Path.exists, which raises for what lies in another user's private folder.
+    """
     configs = {Path(record.config) for record in registry.instances(paths.lock_folder(), include_dead=True)}
-    return {config.parent: config for config in configs if not config.exists()}
+    return {config.parent: config for config in configs if not os.path.exists(config)}  # noqa: PTH110
 
 
 def of_worktree(config: Path) -> list[InstanceRecord]:

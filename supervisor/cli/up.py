@@ -12,7 +12,7 @@ import click
 
 from supervisor import paths
 from supervisor.cli import target
-from supervisor.cli.options import examples, file_option, instance_option
+from supervisor.cli.options import examples, file_option, instance_option, named_on_command_line
 from supervisor.cli.order import Order
 from supervisor.cli.output import has_colour
 from supervisor.errors import UsageError
@@ -27,6 +27,7 @@ from supervisor.process.guard import GuardLink, guarded
         "portsup up -i 1 --wait        in the background; returns when every service is ready",
     )
 )
+@click.pass_context
 @click.argument("services", nargs=-1, metavar="[SERVICE]...")
 @instance_option(auto=True)
 @file_option
@@ -63,6 +64,7 @@ from supervisor.process.guard import GuardLink, guarded
     help="How long --wait waits; default: as long as the services' own ready timeouts take.",
 )
 def up(
+    ctx: click.Context,
     services: tuple[str, ...],
     instance: Any,
     file: Path | None,
@@ -77,7 +79,7 @@ def up(
     stack, also for services that are started later. Without -i, this worktree's last number while it is
     free, else the lowest free one. In the foreground, Ctrl-C stops the instance and a second one kills it.
     """
-    if timeout is not None and not wait:
+    if not wait and named_on_command_line(ctx, "timeout"):
         raise UsageError("--timeout is for --wait")
     orders = [_order(services, number, file) for number in _numbers(instance, count)]
     if detach or wait:

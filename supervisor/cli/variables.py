@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Mapping
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 _DOTENV_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r"})
 
 
 def shell(variables: Mapping[str, str]) -> str:
-    """For a POSIX shell: `eval "$(portsup env --format shell)"`."""
-    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+    """For a POSIX shell: `eval "$(portsup env --format shell)"`.
+
+    A name that no shell takes is left out: it would break off the eval, or be run by it.
+    """
+    return "".join(
+        f"export {name}={shlex.quote(value)}\n" for name, value in variables.items() if _NAME.fullmatch(name)
+    )
 
 
 def dotenv(variables: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from supervisor.cli.output import emit, emit_json, printable
 from supervisor.config.model import Config, Pool, RelativePool
 from supervisor.control import registry
 from supervisor.errors import ConfigError
+from supervisor.plan.instance import highest_instance
 from supervisor.ports.owner import Holding, PortReport, inspect
 
 SCHEMA = 1
@@ -93,7 +94,8 @@ def _instances_with(config: Config, pool: Pool, port: int) -> list[int | None]:
     if not isinstance(pool, RelativePool):
         return [None] if port in pool.ports else []
     before, place = divmod(port - config.base_port - pool.offset, config.stride)
-    return [before + 1] if before >= 0 and place < pool.size else []
+    last = highest_instance(config.base_port, config.stride)
+    return [before + 1] if 0 <= before < last and place < pool.size else []
 
 
 def _pool_line(pool: dict[str, Any]) -> str:

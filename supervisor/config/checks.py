@@ -16,6 +16,7 @@ def check(drafts: Sequence[Draft]) -> None:
     _check_names(drafts)
     for draft in drafts:
         _check_ready(draft)
+        _check_env(draft)
         _check_cwd(draft)
         _check_shell(draft)
 
@@ -40,6 +41,16 @@ def _check_ready(draft: Draft) -> None:
         field.wrong(
             f'asks for a port, and "{draft.name}" has no pool', "add a pool, or use log, exec or notify"
         )
+
+
+def _check_env(draft: Draft) -> None:
+    """A service's env wins over what portsup sets, so it must not name a port of its own choice."""
+    carriers = {pool.env for pool in draft.service.pools}
+    for name in draft.service.env:
+        if name in carriers:
+            draft.field.at("env", name).wrong("carries the service's own port", "leave it to portsup")
+        elif name.startswith("PORTSUP_"):
+            draft.field.at("env", name).wrong("is portsup's to set", "give the variable another name")
 
 
 def _check_cwd(draft: Draft) -> None:

@@ -25,20 +25,6 @@ FILE_NAME = "services.toml"
 _ELSEWHERE = "go to the project's folder, or name the file with -f/--file"
 
 
-def find(start: Path) -> Path:
-    """The services.toml of `start` or of the nearest folder above it. Raises ConfigError."""
-    folder = Path(os.path.realpath(start))
-    for candidate in (folder, *folder.parents):
-        path = candidate / FILE_NAME
-        if os.path.lexists(path):
-            return path
-    raise ConfigError(
-        f"there is no {FILE_NAME}",
-        details=[f"looked in {folder} and in every folder above it"],
-        hint=_ELSEWHERE,
-    )
-
-
 def load(path: Path) -> Config:
     """Read, check and freeze. Raises ConfigError with one detail line for each problem of the file."""
     file = _identity(path)

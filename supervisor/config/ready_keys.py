@@ -57,6 +57,8 @@ def ready(field: Field) -> Ready:
         raise FieldError("needs exactly one of http, tcp, log, exec and notify")
     if checks[0] not in values:
         return Ready()
+    if values.get("timeout") == 0:
+        field.at("timeout").wrong("leaves no time to become ready", "give it some seconds")
     given = {"path": "http", "pattern": "log", "command": "exec", "timeout": "timeout"}
     known: dict[str, Any] = {name: values[key] for name, key in given.items() if key in values}
     return Ready(kind=ReadyKind(checks[0]), **known)

@@ -236,11 +236,14 @@ def told_file(file: DeadFile) -> Leftover:
 
 
 def sockets_of(file: DeadFile, folder: Path) -> Iterator[Leftover]:
-    """The control socket of a dead supervisor, unless a live one has its path now."""
+    """The control socket of a dead supervisor, unless a live one has its path now.
+
+    Only out of a file of this user's own: anybody may write any path into theirs.
+    """
     if not isinstance(file.record, InstanceRecord):
         return
     path = Path(file.record.socket)
-    if _is_dead_socket(path, folder):
+    if file.uid == os.geteuid() and _is_dead_socket(path, folder):
         yield Leftover(Kind.SOCKET, file.unit, "nobody listens there", path=path)
 
 

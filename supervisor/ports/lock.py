@@ -80,10 +80,10 @@ def _why_no_folder(path: Path, error: OSError) -> str:
 
 def _check_folder(path: Path, found: os.stat_result) -> tuple[str, ...]:
     """Warnings; raises LockFolderError."""
-    if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+    if found.st_mode & (stat.S_IWOTH | stat.S_IWGRP) and not found.st_mode & stat.S_ISVTX:
         raise _unusable_folder(
             path,
-            "everybody may write there and its sticky bit is missing, so anybody could remove your locks",
+            "others may write there and its sticky bit is missing, so they could remove your locks",
             hint=f"chmod +t {path}",
         )
     if not os.access(path, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):

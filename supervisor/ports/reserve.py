@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from supervisor.clock import Clock
+from supervisor.config.spans import spans
 from supervisor.errors import InstanceTaken, NoFreePort
 from supervisor.plan.plan import Plan
 from supervisor.plan.pool import PoolPlan
 from supervisor.platform.contract import Owner
-from supervisor.ports import owner, wording
+from supervisor.ports import owner
 from supervisor.ports.lock import Busy, HeldLock, LockFolder, take
 from supervisor.ports.probe import is_free
 from supervisor.records import InstanceRecord, PortRecord, instance_file, port_file
@@ -252,7 +253,7 @@ def _pause() -> None:
 def _no_free_port(full: Full, folder: LockFolder) -> NoFreePort:
     want = full.want
     reports = [owner.inspect(folder.path, port) for port in want.ports]
-    where = wording.ranges(want.ports) or "its pool without the port that it lost"
+    where = spans(want.ports) or "its pool without the port that it lost"
     return NoFreePort(
         f"no free port for {want.service} in {where}",
         details=[_line(report) for report in reports],

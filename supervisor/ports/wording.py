@@ -1,4 +1,4 @@
-"""Facts as people read them: ages, ranges of ports, command lines. Pure."""
+"""Facts as people read them: ages, command lines. Pure."""
 
 from __future__ import annotations
 
@@ -26,14 +26,3 @@ def age(seconds: float) -> str:
         if whole >= size:
             return f"{whole // size} {unit}"
     return f"{whole} s"
-
-
-def ranges(ports: Sequence[int]) -> str:
-    """ "9000-9002, 9010": neighbours in order become one range."""
-    runs: list[list[int]] = []
-    for port in sorted(ports):
-        if runs and port == runs[-1][-1] + 1:
-            runs[-1].append(port)
-        else:
-            runs.append([port])
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

@@ -126,11 +126,16 @@ class Calls:
     def _with_dependencies(self, units: Sequence[Unit]) -> list[Unit]:
         """What they depend on comes first, so that nobody waits for a unit that nobody started."""
         found: dict[str, Unit] = {}
-        for unit in units:
+
+        def add(unit: Unit) -> None:
             needs = [self._supervisor.units[name] for name in unit.plan.service.depends_on]
-            needs = [need for need in needs if not need.satisfied]  # a job that is done isn't done again
-            found |= {need.name: need for need in self._with_dependencies(needs)}
+            for need in needs:
+                if not need.satisfied and need.name not in found:  # a job that is done isn't done again
+                    add(need)
             found[unit.name] = unit
+
+        for unit in units:
+            add(unit)
         return list(found.values())
 
     def _snapshots(self, units: Sequence[Unit]) -> Any:

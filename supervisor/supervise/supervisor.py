@@ -262,7 +262,7 @@ class Supervisor:
             return all(unit.at_rest for unit in units)
         if self._stay or any(unit.parked for unit in units):
             return False
-        if not all(unit.at_rest or self._is_stuck(unit) for unit in units):
+        if not self._settled(units, ready=False):
             return False
         self._end_by_itself()
         return all(unit.at_rest for unit in units)
@@ -275,12 +275,21 @@ class Supervisor:
             self._world.events.error("instance.failed", f"{names} failed and nothing else runs: {hint}")
         self.stop(ExitCode.SERVICE_FAILED if failed else ExitCode.OK, "nothing is left to run")
 
-    def _is_stuck(self, unit: Unit) -> bool:
-        """It waits for something that is over and won't become ready by itself."""
-        needs = [self.units[name] for name in unit.plan.service.depends_on]
-        return unit.state is State.PENDING and any(
-            (need.at_rest and not need.satisfied) or self._is_stuck(need) for need in needs
-        )
+    def _stuck(self) -> set[str]:
+        """Who waits for something that is over and won't become ready by itself."""
+        found: set[str] = set()
+        for name, unit in self.units.items():  # dependencies come before their dependents
+            needs = [self.units[need] for need in unit.plan.service.depends_on]
+            if unit.state is State.PENDING and any(
+                (need.at_rest and not need.satisfied) or need.name in found for need in needs
+            ):
+                found.add(name)
+        return found
+
+    def _settled(self, units: Iterable[Unit], *, ready: bool) -> bool:
+        """Whether each of `units` is over, stuck behind one that is over or, with `ready`, ready."""
+        stuck = self._stuck()
+        return all(unit.at_rest or unit.name in stuck or (ready and unit.ready) for unit in units)
 
     def _announce(self) -> None:
         wanted = [unit for unit in self.units.values() if not unit.is_off]
@@ -299,7 +308,7 @@ class Supervisor:
     async def until_settled(self, units: Iterable[Unit]) -> None:
         """Return when each of `units` is ready, over, or stuck behind one that is over."""
         watched: Sequence[Unit] = list(units)
-        while not all(unit.ready or unit.at_rest or self._is_stuck(unit) for unit in watched):
+        while not self._settled(watched, ready=True):
             await self._changed.wait()
 
     async def until_at_rest(self, units: Iterable[Unit]) -> None:
@@ -326,7 +335,7 @@ class Supervisor:
         units = self.units.values()
         if self.stopping:
             return "stopping"
-        if any(unit.failed or unit.state is State.BACKOFF or self._is_stuck(unit) for unit in units):
+        if self._stuck() or any(unit.failed or unit.state is State.BACKOFF for unit in units):
             return "degraded"
         waits = (State.PENDING, State.STARTING, State.STOPPING)
         return "starting" if any(unit.state in waits for unit in units) else "running"

@@ -6,7 +6,6 @@ from collections import defaultdict, deque
 from math import ceil
 from typing import Any
 
-PHASES = ("claim", "spawn", "ready", "stop")
 KEPT = 1000
 """Samples of one service and phase; older ones are forgotten, the count goes on."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +20,9 @@ PATH = "/api/health"
 
 BODY_MAX = 16_384
 """Bytes; of a longer answer only the status counts."""
+
+DEPTH_MAX = 50
+"""Arrays and objects within each other; a deeper body isn't passed on."""
 
 FINE = frozenset({"ok", "unknown", "running", "stopped", "exited"})
 """What doesn't worsen the whole: also a worker that runs, and what was stopped or ended well."""
@@ -121,14 +125,30 @@ def _status_of_code(code: int) -> str:
 
 
 def _json(raw: bytes) -> Any:
-    """The body, or None if it isn't JSON or too long."""
+    """The body, or None if it isn't JSON, too long or too deep."""
     if len(raw) > BODY_MAX:
         return None
     try:
-        return json.loads(raw, parse_constant=_refuse_constant)
+        body = json.loads(raw, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
+    return None if _is_deeper(body, DEPTH_MAX) else body
 
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    """1e999 is JSON, but nothing that we could pass on."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is out of range")
+    return number
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inside = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(one, levels - 1) for one in inside)

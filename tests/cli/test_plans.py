@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,13 @@ def test_whose_pool_a_port_is_in(port: int, found: list[tuple[str, str, int | No
     """Relative pools say which instance's, shared ones are everyone's."""
     pools = pools_with(CONFIG, port)
     assert [(pool["service"], pool["pool"], pool["instance"]) for pool in pools] == found
+
+
+def test_an_instance_that_cannot_be_has_no_ports() -> None:
+    """With 10,000 ports for each, 5 is the last."""
+    config = replace(CONFIG, stride=10_000)
+    assert [pool["instance"] for pool in pools_with(config, 46_000)] == [5]
+    assert pools_with(config, 56_000) == []
 
 
 def test_an_unusual_instance_counts_while_it_runs() -> None:

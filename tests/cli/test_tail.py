@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from claims import another_user, public_folder
 from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.cli import tail
 from supervisor.cli.tail import Tail
+from supervisor.errors import PortsupError
 
 
 @pytest.fixture
@@ -101,3 +104,13 @@ def test_a_replaced_file_is_read_to_its_end_first(followed: Tail, path: Path) ->
     with path.open("ab") as file:
         file.write(b"and on\n")
     assert followed.more() == b"and on\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+def test_another_users_log() -> None:
+    """Its mode is 0600: said in a sentence."""
+    with public_folder() as folder:
+        log = folder / "web.log"
+        log.touch(0o600)
+        with another_user(), pytest.raises(PortsupError, match=f"cannot read {log}: Permission denied"):
+            Tail(log)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from claims import another_user, instance_record, public_folder
 
 from supervisor import records
 from supervisor.cli import target
@@ -69,7 +70,7 @@ def test_the_nearest_file_is_found(config: Path, locks: Path, monkeypatch: pytes
     below = config.parent / "a" / "b"
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
-    assert target.find_config(None) == config == load.find(below)
+    assert target.find_config(None) == config
 
 
 def test_file_name_is_the_loader_s() -> None:
@@ -196,3 +197,46 @@ def test_foreign_files_in_the_folder_are_passed_over(config: Path, register: Reg
         records.encode(record).replace(b'"schema": 1', b'"schema": 9')
     )
     assert target.of_worktree(config) == [record]
+
+
+@pytest.mark.parametrize("folder", ["a" * 300, "locks/file"])
+def test_a_folder_that_cannot_be_looked_into(
+    register: Register, config: Path, locks: Path, folder: str
+) -> None:
+    """What another instance's record names is no reason to fail for this worktree."""
+    (locks / "file").touch()
+    register(locks.parent / folder / "services.toml", 1)
+    assert target.find_config(None) == config
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+def test_another_users_private_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An instance that runs there doesn't keep anybody else from using portsup."""
+    with public_folder() as folder:
+        monkeypatch.setenv("PORTSUP_LOCK_DIR", str(folder))
+        private = folder / "private"
+        (private / "tree").mkdir(parents=True)
+        private.chmod(0o700)
+        own = folder / "services.toml"
+        own.touch()
+        record = instance_record(config=str(private / "tree/services.toml"))
+        records.instance_file(folder, record.base_port).write_bytes(records.encode(record))
+        monkeypatch.chdir(folder)
+        with another_user():
+            assert target.find_config(None) == own
+
+
+def test_a_current_folder_that_is_gone(locks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after `git worktree remove` in it."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(ConfigError, match="does not exist any more"):
+        target.find_config(None)
+
+
+def test_a_loop_of_links(locks: Path, tmp_path: Path) -> None:
+    """There is no such file, whatever the way there looks like."""
+    (tmp_path / "a").symlink_to("a")
+    with pytest.raises(ConfigError, match="there is no"):
+        target.find_config(tmp_path / "a/services.toml")

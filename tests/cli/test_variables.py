@@ -52,3 +52,9 @@ def test_json_reads_back_the_same(given_variables: dict[str, str]) -> None:
 def test_each_format_by_its_name(name: str, line: str) -> None:
     """What the option's values print."""
     assert variables.FORMATS[name]({"PORT": "6000"}) == line
+
+
+def test_shell_leaves_out_what_no_shell_takes() -> None:
+    """A name is not quoted: it would end the eval, or be run by it."""
+    text = variables.shell({"A": "1", "B;echo": "2", "BASH_FUNC_f%%": "() { :; }", "": "3", "C D": "4"})
+    assert text == "export A=1\n"

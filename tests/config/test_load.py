@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.config.load import find, load
+from supervisor.config.load import load
 from supervisor.config.model import (
     Backoff,
     Config,
@@ -23,7 +23,7 @@ from supervisor.config.model import (
     Stop,
     StopMode,
 )
-from supervisor.errors import ConfigError, ExitCode
+from supervisor.errors import ConfigError
 
 EVERYTHING = """
 [stack]
@@ -192,23 +192,6 @@ def test_a_later_env_file_wins(tmp_path: Path) -> None:
     (tmp_path / "b.env").write_text('A="2"\nE=${A}\n')
     text = "[stack]\nenv_files = ['a.env', 'b.env']\n[services.a]\ncommand = 'x'"
     assert load(write(tmp_path, text)).env == {"A": "2", "B": "x y", "E": "${A}"}
-
-
-def test_find_looks_upwards(tmp_path: Path) -> None:
-    """The nearest file above the folder is the stack's."""
-    file = write(tmp_path, "")
-    (tmp_path / "a/b").mkdir(parents=True)
-    assert find(tmp_path / "a/b") == file
-    assert find(tmp_path) == file
-
-
-def test_find_says_where_it_looked(tmp_path: Path) -> None:
-    """No file anywhere: exit 78, the folder, and the way out."""
-    with pytest.raises(ConfigError) as caught:
-        find(tmp_path)
-    assert str(tmp_path) in caught.value.details[0]
-    assert "-f" in (caught.value.hint or "")
-    assert caught.value.exit_code == ExitCode.CONFIG
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:

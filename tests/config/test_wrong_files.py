@@ -81,6 +81,9 @@ WRONG = [
     # pools
     (WEB + "pools.port = { offset = 5, size = 1 }", 4, "services.web.pools.port", "can't be called", "pool"),
     (WEB + "pools.9 = { offset = 5, size = 1 }", 4, "services.web.pools.9", "not a pool's name", "letter"),
+    (WEB + 'env = { PORT = "1" }', 4, "services.web.env.PORT", "carries the service's own port", ""),
+    (WEB + 'env = { PORTSUP_X = "1" }', 4, "services.web.env.PORTSUP_X", "is portsup's to set", ""),
+    (WEB + "ready = { tcp = true, timeout = 0 }", 4, "services.web.ready.timeout", "no time", ""),
     (WEB + "pools.m = { offset = 5 }", 4, "services.web.pools.m", "is incomplete", "offset = 0, size = 3"),
     (WEB + "pools.m = {}", 4, "services.web.pools.m", "is incomplete", "ports = "),
     (WEB + "pools.m = { ports = [9000], size = 1 }", 4, "services.web.pools.m", "beside", "either"),

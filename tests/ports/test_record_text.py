@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.platform.contract import Owner
-from supervisor.records import Record, decode, encode
+from supervisor.records import Record, decode, encode, port_file, read
 
 
 @pytest.mark.parametrize(
@@ -46,6 +48,12 @@ def test_a_torn_record_is_none(length: int) -> None:
         ("stack", 7),
         ("instance_id", None),
         ("acquired_at", "now"),
+        ("acquired_at", float("nan")),
+        ("acquired_at", float("-inf")),
+        ("acquired_at", 10**400),
+        ("supervisor", {"pid": float("inf"), "started": 1}),
+        ("supervisor", {"pid": 1, "started": float("-inf")}),
+        ("supervisor", {"pid": 1, "started": 10**400}),
         ("supervisor", None),
         ("supervisor", {"pid": 0, "started": 1}),
         ("supervisor", {"pid": 2**31, "started": 1}),
@@ -67,3 +75,11 @@ def test_a_missing_field_spoils_it(field: str) -> None:
     fields = json.loads(encode(port_record(6000)))
     del fields[field]
     assert decode(json.dumps(fields).encode()) is None
+
+
+def test_nobody_speaks_for_another_user(tmp_path: Path) -> None:
+    """A record that says it is another user's than its file is none."""
+    own, forged = port_file(tmp_path, 6000), port_file(tmp_path, 6001)
+    own.write_bytes(encode(port_record(6000)))
+    forged.write_bytes(encode(port_record(6001, uid=os.getuid() + 1)))
+    assert [read(path) is None for path in (own, forged)] == [False, True]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from supervisor.config.spans import spans
 from supervisor.ports import wording
 
 
@@ -37,14 +38,14 @@ def test_age(seconds: float, text: str) -> None:
 )
 def test_ranges(ports: tuple[int, ...], text: str) -> None:
     """Neighbours become one range, in order."""
-    assert wording.ranges(ports) == text
+    assert spans(ports) == text
 
 
 @given(st.sets(st.integers(1, 65535), max_size=30))
 def test_ranges_name_every_port_once(ports: set[int]) -> None:
     """Read back, the text gives exactly the ports that went in."""
     named: list[int] = []
-    for part in filter(None, wording.ranges(sorted(ports)).split(", ")):
+    for part in filter(None, spans(sorted(ports)).split(", ")):
         first, _, last = part.partition("-")
         named += range(int(first), int(last or first) + 1)
     assert named == sorted(ports)

@@ -318,6 +318,20 @@ def test_a_record_proves_nothing_about_other_users(tmp_path: Path) -> None:
 
 
 @needs_root
+def test_another_users_file_names_no_socket_of_ours(tmp_path: Path, short: Path) -> None:
+    """Anybody may write any path into theirs: root's prune removes nobody's file and no socket."""
+    path = short / "precious.sock"
+    with unix_listener(path):
+        pass
+    leave_instance(tmp_path, path)
+    (file,) = files(tmp_path)
+    os.chown(tmp_path / file, NOBODY, NOBODY)
+    (done,) = prune(tmp_path)
+    assert done.gone and done.leftover.kind is Kind.FILE
+    assert path.exists()
+
+
+@needs_root
 def test_another_users_file_is_left_to_that_user() -> None:
     """Named, with who can remove it."""
     with public_folder() as folder:

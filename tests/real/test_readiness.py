@@ -277,3 +277,20 @@ def test_stopped_and_started_at_once(portsup: Portsup, ports_block: int) -> None
     assert portsup.run("start", "web").returncode == 0
     assert stopping.wait() == 1
     assert "web was started again meanwhile" in stopping.stderr
+
+
+def test_everybody_waits_for_everybody_before(portsup: Portsup, ports_block: int) -> None:
+    """Services that list all that they need, however indirectly, keep the supervisor no busier."""
+    names = [f"s{number}" for number in range(40)]
+    services: dict[str, dict[str, Any]] = {
+        name: {"command": [*PYTHON, "-c", WAITS], "depends_on": names[:number]}
+        for number, name in enumerate(names)
+    }
+    services["s0"]["ready"] = {"log": "no such line"}
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    assert portsup.run("up", "-i", "1", "-d").returncode == 0
+    assert portsup.instance(1)["state"] == "starting"
+    assert portsup.run("stop", "s39").returncode == 0
+    refused = portsup.run("start", "s39", "--timeout", "1")
+    assert "no answer in time" in refused.stderr
+    assert portsup.instance(1)["services"][39]["state"] == "PENDING"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import ROOT, Home, wait_until
+from harness import ROOT, Home, Portsup, health, wait_until, write_stack
 from stand_in import Imposter, Instance, Loop, me, publish, record, service
 
 from supervisor.platform import Owner
@@ -559,3 +559,33 @@ def test_many_requests_leave_nothing(api: Api, loop: Loop, portsup_home: Home) -
         api.json("/api/health/aggregated")
         api.json("/api/tracing/stats")
     wait_until(lambda: len(os.listdir(descriptors)) <= before, 5, "descriptors to be closed")  # noqa: PTH208
+
+
+def test_the_api_server_can_die(portsup: Portsup, ports_block: int) -> None:
+    """As a service of an instance it is restarted on its port, and nobody else notices."""
+    services = {
+        "api": {
+            "command": [sys.executable, "-m", "supervisor", "serve"],
+            "pool": {"offset": 0, "size": 1},
+            "ready": {"http": "/api/health"},
+            "backoff": {"initial": "10ms"},
+        },
+        "web": {"pool": {"offset": 10, "size": 1}},
+    }
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    assert portsup.run("up", "-i", "1", "--wait").returncode == 0
+    api, web = portsup.instance(1)["services"]
+    listed = health(ports_block, "/api/services")
+    assert listed is not None
+    assert {service["name"]: service["port"] for service in listed["services"]} == {
+        "api": ports_block,
+        "web": ports_block + 10,
+    }
+    os.kill(api["pid"], signal.SIGKILL)
+    wait_until(lambda: portsup.instance(1)["services"][0]["restarts"] == 1, 10)
+    again, same = portsup.wait_for_services(1)["services"]
+    assert (again["port"], again["restarts"]) == (ports_block, 1)
+    assert (same["pid"], same["restarts"]) == (web["pid"], 0)
+    answer = health(ports_block)
+    assert answer is not None
+    assert (answer["instance"], answer["pid"]) == (1, again["pid"])

@@ -81,3 +81,19 @@ def test_local_host(host: str) -> None:
 def test_foreign_host(host: str) -> None:
     """Everything else is not."""
     assert not LOCAL.fullmatch(host)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"{", b"NaN", b'{"x": 1e999}', b"[" * 51 + b"]" * 51, b"[" * 8000 + b"]" * 8000, b" " * 20_000],
+    ids=["torn", "NaN", "infinite", "deep", "very deep", "long"],
+)
+def test_a_body_that_is_not_passed_on(raw: bytes) -> None:
+    """What we couldn't write as JSON again is left out: one service must not spoil the whole answer."""
+    assert health._json(raw) is None
+
+
+def test_a_body_that_is_passed_on() -> None:
+    """Fifty levels, and numbers of all kinds."""
+    assert health._json(b'{"x": [1, 1.5, -1e3, null]}') == {"x": [1, 1.5, -1000.0, None]}
+    assert health._json(b"[" * 50 + b"]" * 50) is not None
