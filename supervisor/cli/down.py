@@ -41,7 +41,7 @@ GUARD_GRACE = 2.0
     show_envvar=True,
     help="All instances of this services.toml.",
 )
-@timeout_option
+@timeout_option(60.0)
 @file_option
 @click.pass_context
 def down(ctx: click.Context, instance: int | None, all_: bool, timeout: float, file: Path | None) -> None:

@@ -89,17 +89,20 @@ json_option = click.option(
 )
 """`--json`, as the parameter `as_json`."""
 
-timeout_option = click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    envvar="PORTSUP_TIMEOUT",
-    show_envvar=True,
-    help="How long to wait.",
-)
-"""`--timeout`, as the parameter `timeout`: seconds."""
+
+def timeout_option(default: float | None, unless: str = "") -> Callable[[F], F]:
+    """`--timeout`, as the parameter `timeout`: seconds, or None; `unless` says what holds then."""
+    return click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        default=default,
+        show_default=default is not None,
+        metavar="SECONDS",
+        envvar="PORTSUP_TIMEOUT",
+        show_envvar=True,
+        help=f"How long to wait{unless}.",
+    )
+
 
 services_argument = click.argument("services", nargs=-1, required=True, metavar="SERVICE...")
 """One or more services, as the parameter `services`."""

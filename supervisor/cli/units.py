@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from supervisor.cli.options import (
 )
 from supervisor.cli.output import emit, emit_json, printable
 from supervisor.control.client import reach
-from supervisor.errors import ExitCode
+from supervisor.errors import ExitCode, NotRunning, PortsupError
+from supervisor.records import InstanceRecord
 from supervisor.snapshot import SCHEMA, ServiceSnapshot
 
 
@@ -28,7 +30,7 @@ def _command(name: str, text: str, reached: Callable[[ServiceSnapshot], bool]) -
 
     @services_argument
     @instance_option()
-    @timeout_option
+    @timeout_option(None, "; default: as long as the services' own timeouts take")
     @file_option
     @json_option
     @click.pass_context
@@ -36,13 +38,12 @@ def _command(name: str, text: str, reached: Callable[[ServiceSnapshot], bool]) -
         ctx: click.Context,
         services: tuple[str, ...],
         instance: int | None,
-        timeout: float,
+        timeout: float | None,
         file: Path | None,
         as_json: bool,
     ) -> None:
         record = target.running(target.find_config(file), instance)
-        with reach(record) as connection:
-            answer = connection.call(name, services=list(dict.fromkeys(services)), timeout=timeout)
+        answer = _call(record, name, list(dict.fromkeys(services)), timeout)
         after = [ServiceSnapshot.from_json(service) for service in answer["services"]]
         _report(after, as_json)
         if not all(reached(service) for service in after):
@@ -51,6 +52,21 @@ def _command(name: str, text: str, reached: Callable[[ServiceSnapshot], bool]) -
     example = examples(f"portsup {name} api-server", f"portsup {name} -i 2 api-server sandra-ia")
     decorate: Callable[[Callable[..., Any]], click.Command] = click.command(name, help=text, epilog=example)
     return decorate(call)
+
+
+def _call(record: InstanceRecord, name: str, services: list[str], timeout: float | None) -> Any:
+    """Raises NotRunning, or PortsupError if it takes longer than `timeout` seconds."""
+    with reach(record) as connection:
+        began = time.monotonic()
+        try:
+            return connection.call(name, services=services, timeout=timeout)
+        except NotRunning as failure:
+            if timeout is None or time.monotonic() - began < timeout:
+                raise
+            raise PortsupError(
+                f"{name} of {', '.join(services)} takes longer than {timeout:g} s, and goes on",
+                hint=f"`portsup status -i {record.instance}` shows how far it is",
+            ) from failure
 
 
 def _report(after: Sequence[ServiceSnapshot], as_json: bool) -> None:

@@ -97,6 +97,8 @@ class PortReport:
         match self.holding:
             case Holding.FREE:
                 return "nothing to do"
+            case Holding.HELD if self.record and os.geteuid() not in (0, self.record.uid):
+                return f"ask uid {self.record.uid}"
             case Holding.HELD if self.record:
                 folder = wording.printable(self.record.worktree)
                 return f"run `portsup down -i {self.record.instance}` in {folder}"

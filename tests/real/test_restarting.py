@@ -288,3 +288,15 @@ def test_a_job_that_is_done_is_not_done_again(portsup: Portsup, portsup_home: Ho
     for command in ("stop", "start"):
         assert portsup.run(command, "web").returncode == 0
     assert (portsup_home.logs() / "migrate.log").read_text() == "migrated\n"
+
+
+def test_a_start_that_takes_longer_than_somebody_waits(portsup: Portsup, ports_block: int) -> None:
+    """`restart --timeout` says that it goes on, not that the instance can't be reached."""
+    ticks = "import time; time.sleep(600)"
+    service = {"command": [*EXIT, ticks], "ready": {"log": "no such line", "timeout": "60s"}}
+    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
+    portsup.up("-i", "1")
+    portsup.wait_for_services(1, ["STARTING"])
+    refused = portsup.run("restart", "web", "--timeout", "0.5")
+    assert refused.returncode == 1
+    assert "restart of web takes longer than 0.5 s, and goes on" in refused.stderr
