@@ -54,8 +54,8 @@ def _start(order: Order) -> tuple[InstanceRecord, list[str]]:
         raise PortsupError.from_json(_mapping(facts["error"]))
     record = decode(str(facts["record"]).encode())
     assert isinstance(record, InstanceRecord)
-    for line in _lines(facts["warnings"]):
-        note(f"portsup: warning: {line}")
+    for line in _lines(facts["notices"]):
+        note(f"portsup: {line}")
     note(f"portsup: {target.title(record)} is up, base port {record.base_port}")
     return record, [f"{target.title(record)}: {line}" for line in _lines(facts["failed"])]
 
@@ -86,7 +86,7 @@ def _supervise(order: Order, link: GuardLink, answer: Answer) -> int:
             {
                 "record": encode(standing.record).decode(),
                 "failed": standing.failed,
-                "warnings": standing.warnings,
+                "notices": standing.notices,
             }
         )
 

@@ -47,7 +47,8 @@ class Standing:
     record: InstanceRecord
     failed: list[str]
     """A line for each service that couldn't be spawned."""
-    warnings: list[str]
+    notices: list[str]
+    """Warnings, and which ports were passed over: what a console would show."""
 
 
 Announce = Callable[[Standing], None]
@@ -116,6 +117,7 @@ class _Instance:
         self._reservations = reservations
         self._selected = selected
         self._logs = Path(self._record.logs)
+        self._notices: list[str] = []
         self._data_dir = paths.make_data_folder(self._logs.parent)
         self._forest = Forest(self._record.instance_id)
         self._timings = Timings()
@@ -189,14 +191,9 @@ class _Instance:
             ports_changed=lambda unit: supervisor().ports_changed(unit),
         )
 
-    @property
-    def _warnings(self) -> list[str]:
-        problems = (*self._config.warnings, *self._plan.warnings)
-        return [*self._folder.warnings, *(problem.brief for problem in problems)]
-
     def _announce(self, units: Mapping[str, Unit], announce: Announce) -> None:
         failed = [f"{unit.name} is {unit.state}: {unit.reason}" for unit in units.values() if unit.failed]
-        announce(Standing(self._record, failed, self._warnings))
+        announce(Standing(self._record, failed, self._notices))
 
     def _notify_path(self, service: str) -> Path:
         return paths.socket_path(f"{self._record.instance_id}-{service}")
@@ -225,7 +222,10 @@ class _Instance:
         return Console([unit.name for unit in self._plan.units], label=label, colour={1: stdout, 2: stderr})
 
     def _tell_start(self) -> None:
-        for text in self._warnings:
+        problems = (*self._config.warnings, *self._plan.warnings)
+        warnings = [*self._folder.warnings, *(problem.brief for problem in problems)]
+        self._notices += [f"warning: {text}" for text in warnings]
+        for text in warnings:
             self._events.warning("config.warning", text)
         self._events.info(
             "instance.claimed",
@@ -240,10 +240,9 @@ class _Instance:
     def _tell_passed_over(self, held: Reservation) -> None:
         """Another port than the pool's first is never taken in silence."""
         for port in held.pool.ports[: held.pool.ports.index(held.port)]:
-            line = owner.inspect(self._folder.path, port).line()
-            self._events.info(
-                "port.passed_over", f"{line}; using {held.port}", service=held.service, port=held.port
-            )
+            line = f"{owner.inspect(self._folder.path, port).line()}; using {held.port}"
+            self._notices.append(f"{held.service}: {line}")
+            self._events.info("port.passed_over", line, service=held.service, port=held.port)
 
 
 class _Door:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from pathlib import Path
 
 import pytest
+from claims import another_user, public_folder
 
 from supervisor.config.load import load
 from supervisor.config.model import (
@@ -203,13 +205,15 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
         load(tmp_path / "folder.toml")
 
 
-@pytest.mark.skipif(os.getuid() == 0, reason="root reads everything")
-def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_refused() -> None:
     """The reason is the system's."""
-    file = write(tmp_path, "")
-    file.chmod(0)
-    with pytest.raises(ConfigError, match="permission denied"):
-        load(file)
+    with public_folder() as folder:
+        file = write(folder, "")
+        file.chmod(0)
+        # root reads everything, so it looks as somebody else
+        somebody = another_user() if os.geteuid() == 0 else contextlib.nullcontext()
+        with somebody, pytest.raises(ConfigError, match="permission denied"):
+            load(file)
 
 
 def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:

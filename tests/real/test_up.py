@@ -229,6 +229,10 @@ def test_a_port_that_is_passed_over(portsup: Portsup, ports_block: int) -> None:
         line = next(line for line in running.stderr.splitlines() if str(other.pid) in line)
         assert f"{ports_block}  not portsup's: pid {other.pid}" in line
         assert line.endswith(f"; using {ports_block + 1}")
+        running.process.terminate()
+        assert running.wait() == 143
+        said = portsup.run("up", "-i", "1", "-d").stderr
+        assert f"portsup: web: {ports_block}  not portsup's: pid {other.pid}" in said
 
 
 def test_detached_with_a_command_that_is_not_there(portsup: Portsup, ports_block: int) -> None:
