@@ -15,7 +15,7 @@ PATIENCE = 60.0
 @dataclass(frozen=True)
 class Event:
     kind: str
-    """ready, begin or done."""
+    """ready, worker, begin or done."""
     port: int
     pid: int
     at: int
@@ -39,13 +39,17 @@ class Events:
     ) -> None:
         self._socket.close()
 
+    def any(self) -> Event:
+        """The next event. Raises TimeoutError."""
+        self._socket.settimeout(PATIENCE)
+        word, port, pid, at = self._socket.recv(128).split()
+        return Event(word.decode(), int(port), int(pid), int(at))
+
     def next(self, kind: str) -> Event:
         """The next event of that kind. Raises TimeoutError."""
         deadline = time.monotonic() + PATIENCE
-        while (left := deadline - time.monotonic()) > 0:
-            self._socket.settimeout(left)
-            word, port, pid, at = self._socket.recv(128).split()
-            event = Event(word.decode(), int(port), int(pid), int(at))
+        while time.monotonic() < deadline:
+            event = self.any()
             if event.kind == kind:
                 return event
         raise TimeoutError(f"no service reported {kind} within {PATIENCE} s")
