@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -231,6 +231,14 @@ def _environment(process: psutil.Process) -> dict[str, str]:
         return process.environ()
     except (psutil.Error, OSError):
         return {}
+
+
+def assert_nothing_left(home: Home, ports: Iterable[int]) -> None:
+    """No process of a service, no lock file, no control socket; `ports` can be used again."""
+    assert home.children() == []
+    assert home.lock_files() == []
+    assert list((home.folder / "run").rglob("*.sock")) == []
+    assert all(is_bindable(port) for port in ports)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import psutil
 import pytest
-from harness import Background, Home, Portsup, is_bindable, wait_until, write_stack
+from harness import Background, Home, Portsup, assert_nothing_left, wait_until, write_stack
 
 STUBBORN = """
 import os, signal, socket, sys, time
@@ -39,13 +39,6 @@ def ports(portsup: Portsup, ports_block: int) -> list[int]:
     }
     write_stack(portsup.cwd, services, base_port=ports_block)
     return [ports_block, ports_block + 10]
-
-
-def assert_nothing_left(home: Home, ports: list[int]) -> None:
-    assert home.lock_files() == []
-    assert home.children() == []
-    assert all(is_bindable(port) for port in ports)
-    assert list((home.folder / "run").rglob("*.sock")) == []
 
 
 def interrupt(running: Background, portsup: Portsup) -> None:

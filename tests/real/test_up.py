@@ -155,17 +155,6 @@ def test_no_secret_in_a_log(portsup: Portsup, portsup_home: Home, ports_block: i
     assert not any("xyzzy-secret" in text for text in [*said, *written])
 
 
-def test_a_broken_file_while_it_runs(portsup: Portsup, ports_block: int) -> None:
-    """services.toml broken or deleted: the instance goes on, `status` and `down` work."""
-    path = write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 1}}}, base_port=ports_block)
-    assert portsup.run("up", "-i", "1", "--wait").returncode == 0
-    path.write_text("[[[")
-    assert portsup.instance(1)["state"] == "running"
-    path.unlink()
-    assert portsup.instance(1)["state"] == "running"
-    assert portsup.run("down").returncode == 0
-
-
 def test_a_worker_without_a_port(portsup: Portsup, ports_block: int) -> None:
     """A service without a pool runs without a port, and says so."""
     write_stack(portsup.cwd, {"job": {"command": WAITS}}, base_port=ports_block)
