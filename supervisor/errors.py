@@ -7,9 +7,15 @@ the cause chained, and rendered once, in `cli/main.py`.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Any
+
+NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
+"""This process, or the whole machine, has no file descriptors left."""
+
+MORE_DESCRIPTORS = "raise the limit of open files, for example: ulimit -n 1024"
 
 
 class ExitCode(IntEnum):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from supervisor.errors import PortsupError, UsageError
+from supervisor.errors import MORE_DESCRIPTORS, NO_DESCRIPTORS, PortsupError, UsageError
 
 if TYPE_CHECKING:
     from socket import socket as Socket  # noqa: N812 - its class, named as one
@@ -75,6 +75,7 @@ def bind_private(socket: Socket, path: Path, what: str) -> None:
 
     `what` it is stands in the PortsupError that is raised if the folder or the path can't be used.
     """
+    elsewhere = "set XDG_RUNTIME_DIR to a private folder with a short path"
     try:
         make_private_folder(path.parent)
         path.unlink(missing_ok=True)
@@ -83,7 +84,7 @@ def bind_private(socket: Socket, path: Path, what: str) -> None:
     except OSError as error:
         raise PortsupError(
             f"cannot listen on the {what} {path}: {error.strerror or error}",
-            hint="set XDG_RUNTIME_DIR to a private folder with a short path",
+            hint=MORE_DESCRIPTORS if error.errno in NO_DESCRIPTORS else elsewhere,
         ) from error
 
 
@@ -154,9 +155,10 @@ def make_data_folder(instance_folder: Path) -> Path:
 
 
 def _unusable_state(path: Path, error: OSError) -> PortsupError:
+    repair = "make room or repair it, or name another folder in XDG_STATE_HOME"
     return PortsupError(
         f"cannot write to {path}: {error.strerror}",
-        hint="make room or repair it, or name another folder in XDG_STATE_HOME",
+        hint=MORE_DESCRIPTORS if error.errno in NO_DESCRIPTORS else repair,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -72,14 +72,30 @@ def _lines(value: object) -> list[str]:
 
 def _guarded(order: Order, answer: Answer) -> int:
     """In the daemon."""
-    return guarded(
-        lambda link: _supervise(order, link, answer), paths.lock_folder(), close_in_guard=[answer.fd]
+    return _or_error(
+        lambda: guarded(
+            lambda link: _or_error(lambda: _supervise(order, link, answer), answer),
+            paths.lock_folder(),
+            close_in_guard=[answer.fd],
+        ),
+        answer,
     )
+
+
+def _or_error(body: Callable[[], int], answer: Answer) -> int:
+    """The daemon has no stderr: what goes wrong is the answer."""
+    try:
+        return body()
+    except Exception as failure:
+        from supervisor.cli.main import as_portsup_error
+
+        error = as_portsup_error(failure)
+        answer({"error": error.to_json()})
+        return error.exit_code
 
 
 def _supervise(order: Order, link: GuardLink, answer: Answer) -> int:
     from supervisor.cli.bringup import Standing, bring_up
-    from supervisor.cli.main import as_portsup_error
 
     def announce(standing: Standing) -> None:
         answer(
@@ -90,12 +106,7 @@ def _supervise(order: Order, link: GuardLink, answer: Answer) -> int:
             }
         )
 
-    try:
-        return bring_up(order, link, announce)
-    except Exception as failure:
-        error = as_portsup_error(failure)
-        answer({"error": error.to_json()})
-        return error.exit_code
+    return bring_up(order, link, announce)
 
 
 def _wait(record: InstanceRecord, timeout: float | None) -> list[str]:

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from supervisor import __version__
 from supervisor.cli.output import has_colour, note, printable, silence_stdout
-from supervisor.errors import ExitCode, PortsupError, UsageError
+from supervisor.errors import MORE_DESCRIPTORS, NO_DESCRIPTORS, ExitCode, PortsupError, UsageError
 
 SIGPIPE_EXIT = 141
 """128 + SIGPIPE: what a shell shows for `git log | head` too. Python ignores the signal and raises
@@ -166,6 +166,8 @@ def as_portsup_error(failure: BaseException) -> PortsupError:
         return PortsupError("interrupted", exit_code=ExitCode.INTERRUPTED)
     if isinstance(failure, click.ClickException):
         return _from_click(failure)
+    if isinstance(failure, OSError) and failure.errno in NO_DESCRIPTORS:
+        return PortsupError("no file descriptors are left", hint=MORE_DESCRIPTORS)
     return PortsupError(
         f"internal error: {type(failure).__name__}: {failure}",
         hint="this is a fault of portsup; PORTSUP_DEBUG=1 shows where",

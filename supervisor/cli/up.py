@@ -115,10 +115,11 @@ def _in_foreground(order: Order) -> int:
     """Returns in the guard only."""
 
     def supervise(link: GuardLink) -> int:
-        from supervisor.cli.bringup import bring_up
         from supervisor.cli.main import fail
 
         try:
+            from supervisor.cli.bringup import bring_up
+
             return bring_up(order, link, lambda _standing: None)
         except Exception as failure:
             return fail(failure)

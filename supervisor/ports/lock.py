@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from supervisor.errors import LockFolderError, PortsupError
+from supervisor.errors import LockFolderError, MORE_DESCRIPTORS, NO_DESCRIPTORS, PortsupError
 from supervisor.ports.liveness import Liveness, leaders, liveness, survivors
 from supervisor.records import MAX_BYTES, Record, decode, encode
 
@@ -209,9 +209,7 @@ def take(path: Path) -> HeldLock | Busy:
 
 
 def _cannot_claim(path: Path, error: OSError) -> PortsupError:
-    hint = None
-    if error.errno in (errno.EMFILE, errno.ENFILE):
-        hint = "raise the limit of open files, for example: ulimit -n 1024"
+    hint = MORE_DESCRIPTORS if error.errno in NO_DESCRIPTORS else None
     return PortsupError(f"cannot claim {path}: {error.strerror}", hint=hint)
 
 

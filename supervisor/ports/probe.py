@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from supervisor.errors import OutOfResources, PortsupError
+from supervisor.errors import MORE_DESCRIPTORS, OutOfResources, PortsupError
 
 NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
 
@@ -38,7 +38,7 @@ def _binds(family: socket.AddressFamily, address: str, port: int) -> bool:
 
 def _refused(port: int, error: OSError) -> PortsupError:
     if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-        return OutOfResources(f"cannot look at port {port}: {error.strerror}", hint="see ulimit -n")
+        return OutOfResources(f"cannot look at port {port}: {error.strerror}", hint=MORE_DESCRIPTORS)
     return PortsupError(
         f"cannot use port {port}: {error.strerror}",
         hint="choose a pool above 1023: lower ports need a privilege" if port < 1024 else None,

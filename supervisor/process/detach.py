@@ -94,15 +94,17 @@ def _reset_signals() -> None:
 
 
 def _close_all_but(kept: int) -> None:
-    null = os.open(os.devnull, os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(null, standard)
     for name in os.listdir("/dev/fd"):  # noqa: PTH208 - numbers, not paths
         if int(name) > 2 and int(name) != kept:
             try:
                 os.close(int(name))
             except OSError:
                 pass  # the one that the listing itself took
+    null = os.open(os.devnull, os.O_RDWR)  # last: until here, stderr can be told that there are no more
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+    if null > 2:
+        os.close(null)
 
 
 def _parse_owner(line: bytes) -> Owner | None:

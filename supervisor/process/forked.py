@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from supervisor.errors import ExitCode, PortsupError
+from supervisor.errors import MORE_DESCRIPTORS, NO_DESCRIPTORS, ExitCode, PortsupError
 
 
 def fork() -> int:
@@ -28,7 +28,7 @@ def make_pipe() -> tuple[int, int]:
         return os.pipe()
     except OSError as error:
         raise PortsupError(
-            f"cannot make a pipe: {error.strerror}", hint="raise the limit: ulimit -n"
+            f"cannot make a pipe: {error.strerror}", hint=MORE_DESCRIPTORS
         ) from error
 
 
@@ -38,10 +38,16 @@ def run_and_exit(body: Callable[[], int]) -> NoReturn:
     try:
         code = body()
     except BaseException as error:
-        say(f"internal error: {type(error).__name__}: {error}{_place(error)}")
+        say(_excuse(error))
     finally:
         flush()
         os._exit(code)
+
+
+def _excuse(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno in NO_DESCRIPTORS:
+        return f"no file descriptors are left: {MORE_DESCRIPTORS}"
+    return f"internal error: {type(error).__name__}: {error}{_place(error)}"
 
 
 def _place(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from supervisor.errors import OutOfResources, SpawnError
+from supervisor.errors import MORE_DESCRIPTORS, OutOfResources, SpawnError
 from supervisor.platform import os_facts
 from supervisor.ports.liveness import MARKER
 from supervisor.process.child import Child
@@ -25,7 +25,7 @@ OUTPUT_PIPE_BYTES = 1 << 18
 SHELL = "/bin/sh"
 
 EXHAUSTED = {  # what may pass by itself
-    errno.EMFILE: ("no file descriptors are left", "raise the limit: ulimit -n"),
+    errno.EMFILE: ("no file descriptors are left", MORE_DESCRIPTORS),
     errno.ENFILE: ("the machine has no file descriptors left", "see /proc/sys/fs/file-max"),
     errno.EAGAIN: ("no processes are left", "raise the limit: ulimit -u, or the container's pids limit"),
     errno.ENOMEM: ("no memory is left", None),
