@@ -23,6 +23,7 @@ from supervisor.config.load import load
 from supervisor.config.model import Config, ReadyKind
 from supervisor.errors import PortsupError
 from supervisor.plan.plan import with_dependencies
+from supervisor.platform import os_facts
 from supervisor.ports import owner
 from supervisor.ports.lock import LockFolder
 from supervisor.ports.reserve import Reservation, reserve
@@ -76,6 +77,7 @@ def bring_up(order: Order, link: GuardLink, announce: Announce) -> int:
 
 def _claim(order: Order, stack: ExitStack) -> _Instance:
     """All that an instance holds, to be closed in reverse order by `stack`."""
+    os_facts.keep_spares()
     config = load(order.config)
     clock = MonotonicClock()
     folder = LockFolder.open(paths.lock_folder())

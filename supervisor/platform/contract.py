@@ -116,6 +116,10 @@ class Platform(Protocol):
         """Signal that very process; False if it is gone or can't be signalled."""
         ...
 
+    def keep_spares(self) -> None:
+        """Keep descriptors back, with which this process can look and signal when it has no others."""
+        ...
+
     def open_exit_fd(self, pid: int) -> int:
         """A descriptor (close-on-exec) that becomes readable when child `pid` exits."""
         ...

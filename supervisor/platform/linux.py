@@ -1,7 +1,7 @@
 """Linux: /proc, pidfds, prctl and netlink.
 
 What is read from /proc may be gone by the next line: whoever vanishes, or may not be seen, reads as
-None or nothing.
+None or nothing. Who can't be looked at for want of a descriptor doesn't: that raises OSError.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import stat
 from collections.abc import Collection, Iterator
 from functools import cache
 
+from supervisor.errors import NO_DESCRIPTORS
+from supervisor.platform import spares
 from supervisor.platform.contract import Listener, Owner, Process
 
 PR_SET_PDEATHSIG = 1
@@ -87,7 +89,7 @@ class Linux:
     def listeners(self, ports: Collection[int] | None = None) -> list[Listener]:
         from supervisor.platform import sockdiag
 
-        return [found for found in sockdiag.listeners() if ports is None or found.port in ports]
+        return [found for found in spares.lend(sockdiag.listeners) if ports is None or found.port in ports]
 
     def become_subreaper(self) -> None:
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
@@ -98,18 +100,23 @@ class Linux:
     def send_signal(self, owner: Owner, signum: int) -> bool:
         """Through a pidfd: between the check and the signal the pid can't come to mean another process."""
         try:
-            pidfd = os.pidfd_open(owner.pid)
-        except OSError:
+            return spares.lend(self._send_signal, owner, signum)
+        except OSError as error:
+            _unless_exhausted(error)
             return False
+
+    def _send_signal(self, owner: Owner, signum: int) -> bool:
+        pidfd = os.pidfd_open(owner.pid)
         try:
             if not self.is_alive(owner):
                 return False
             signal.pidfd_send_signal(pidfd, signum)
             return True
-        except OSError:
-            return False
         finally:
             os.close(pidfd)
+
+    def keep_spares(self) -> None:
+        spares.keep()
 
     def open_exit_fd(self, pid: int) -> int:
         return os.pidfd_open(pid)
@@ -127,17 +134,29 @@ class Linux:
 def _read(path: str) -> bytes:
     """All of a /proc file; empty if it is gone or may not be read."""
     try:
-        with open(path, "rb", buffering=0) as file:
-            return file.read()
-    except OSError:
+        return spares.lend(_read_all, path)
+    except OSError as error:
+        _unless_exhausted(error)
         return b""
+
+
+def _read_all(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:
+        return file.read()
 
 
 def _names(folder: str) -> list[str]:
     try:
-        return os.listdir(folder)  # noqa: PTH208
-    except OSError:
+        return spares.lend(os.listdir, folder)
+    except OSError as error:
+        _unless_exhausted(error)
         return []
+
+
+def _unless_exhausted(error: OSError) -> None:
+    """Raises it again if it says nothing about the process that was looked at."""
+    if error.errno in NO_DESCRIPTORS:
+        raise error
 
 
 def _descriptors(pid: int) -> Iterator[tuple[str, str]]:

@@ -106,6 +106,9 @@ class Posix:
             return False
         return True
 
+    def keep_spares(self) -> None:
+        """Nothing is opened to look at a process here."""
+
     def open_exit_fd(self, pid: int) -> int:
         """A kqueue that waits for the exit: it polls as readable then. Raises OSError without kqueue."""
         kqueue: Any = getattr(select, "kqueue", None)

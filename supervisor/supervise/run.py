@@ -95,17 +95,17 @@ class Run:
     def ask(self) -> None:
         """Send the stop signal."""
         self._ending = True
-        stop.ask(self.child, self._forest, self._unit, self._how)
         self._patience = self._loop.call_later(self._how.timeout, self._report.overdue)
         self._look_later()
+        stop.ask(self.child, self._forest, self._unit, self._how)
 
     def kill(self) -> None:
         """SIGKILL to all that remain, and to what they fork meanwhile."""
         self._ending = self._killing = True
         if self._patience is not None:
             self._patience.cancel()
-        stop.kill(self.child, self._forest, self._unit, self._how.mode)
         self._look_later()
+        stop.kill(self.child, self._forest, self._unit, self._how.mode)
 
     def look(self) -> None:
         """Some process below the supervisor is gone: was it the last one of this tree?"""
@@ -119,11 +119,10 @@ class Run:
         self._next_look = self._loop.call_later(LOOK_AGAIN, self._look_again)
 
     def _look_again(self) -> None:
+        self._look_later()  # first: a look may fail, as where the machine has no descriptors left
         self.look()
-        if self._ending:
-            if self._killing:
-                stop.kill(self.child, self._forest, self._unit, self._how.mode)
-            self._look_later()
+        if self._ending and self._killing:
+            stop.kill(self.child, self._forest, self._unit, self._how.mode)
 
     def _close(self) -> None:
         """Pass on the last output. Whoever was spared on purpose finds its pipe closed."""

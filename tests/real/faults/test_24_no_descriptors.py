@@ -5,13 +5,13 @@ A clear error, nothing half-started stays. One that runs out later ends its serv
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from harness import COMMAND, Home, Portsup, assert_nothing_left, wait_until, write_stack
 
@@ -23,8 +23,6 @@ HARDLY = [6, 8, 10, 16, 24, 32, 48]
 """Below 6 the interpreter itself doesn't start."""
 
 ENOUGH = 200
-
-STUBBORN = Path(__file__).parents[1] / "children" / "stubborn.py"
 
 
 @pytest.fixture
@@ -80,3 +78,65 @@ def test_all_or_nothing(portsup: Portsup, portsup_home: Home, ports: list[int]) 
     assert [service["state"] for service in portsup.instance(1)["services"]] == ["RUNNING"] * SERVICES
     assert portsup.run("down").returncode == 0
     assert_nothing_left(portsup_home, ports)
+
+
+IGNORES_TERM = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True)"
+FOREVER = "\nwhile True: signal.pause()"
+
+
+def test_none_are_left_later(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
+    """A service that ended waits for descriptors, with the reason; one that lives is never taken for gone."""
+    services = {
+        "web": {
+            "command": [sys.executable, "-I", "-S", "-c", IGNORES_TERM + FOREVER],
+            "pool": {"offset": 0, "size": 1},
+            "ready": {"log": "up"},
+            "stop": {"timeout": "300ms"},
+        },
+        "job": {"command": ["sleep", "120"], "pool": {"offset": 10, "size": 1}},
+    }
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    instance = portsup.wait_for_services(1)
+    supervisor, web, job = instance["supervisor"]["pid"], *(unit["pid"] for unit in instance["services"])
+
+    take_all_descriptors(supervisor)
+    psutil.Process(job).kill()
+    line = wait_until(lambda: [line for line in running.stderr.splitlines() if "BACKOFF: cannot" in line], 5)
+    assert "Too many open files" in line[0] or "no file descriptors are left" in line[0]
+    take_all_descriptors(supervisor)  # also those that the dead child's pipe and pidfd had
+    running.process.terminate()
+    assert running.wait() == 143
+    assert "did not end within 0.3 s of signal TERM: killing it" in running.stderr
+    assert not psutil.pid_exists(web)
+    assert "bug" not in {event["event"] for event in portsup_home.events()}
+    assert_nothing_left(portsup_home, [ports_block, ports_block + 10])
+
+
+def test_a_service_comes_back_with_the_descriptors(portsup: Portsup, ports_block: int) -> None:
+    """What it lacked is there again: the next try succeeds, and the instance answers."""
+    service = {
+        "command": ["sleep", "120"],
+        "pool": {"offset": 0, "size": 1},
+        "backoff": {"initial": "50ms", "max": "50ms", "limit": 1000},
+    }
+    write_stack(portsup.cwd, {"job": service}, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    instance = portsup.wait_for_services(1)
+    limits = take_all_descriptors(instance["supervisor"]["pid"])
+    psutil.Process(instance["services"][0]["pid"]).kill()
+    wait_until(lambda: "BACKOFF: cannot" in running.stderr, 5)
+    resource.prlimit(instance["supervisor"]["pid"], resource.RLIMIT_NOFILE, limits)
+    (job,) = portsup.wait_for_services(1)["services"]
+    assert (job["port"], job["shield"]) == (ports_block, "up")
+    running.process.send_signal(signal.SIGTERM)
+    assert running.wait() == 143
+
+
+def take_all_descriptors(pid: int) -> tuple[int, int]:
+    """It has as many as it may from now on; the limits that it had."""
+    taken = {int(entry.name) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    lowest_free = min(set(range(len(taken) + 1)) - taken)
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest_free, hard))
+    return soft, hard
