@@ -14,13 +14,13 @@ from supervisor.cli import target
 from supervisor.cli.options import (
     examples,
     file_option,
+    gives_way,
     instance_option,
-    named_on_command_line,
     timeout_option,
 )
 from supervisor.cli.output import note
 from supervisor.control import client
-from supervisor.errors import NotRunning, PortsupError, UsageError
+from supervisor.errors import NotRunning, PortsupError
 from supervisor.records import InstanceRecord
 
 FIRST_PAUSE = 0.005
@@ -46,8 +46,9 @@ GUARD_GRACE = 2.0
 @click.pass_context
 def down(ctx: click.Context, instance: int | None, all_: bool, timeout: float, file: Path | None) -> None:
     """Stop an instance, and return when all of its lock files are gone."""
-    if all_ and instance is not None and named_on_command_line(ctx, "instance"):
-        raise UsageError("--all stops every instance, --instance one: use one of them")
+    if all_ and instance is not None:
+        clash = "--all stops every instance, --instance one: use one of them"
+        all_ = gives_way(ctx, "all_", "instance", clash) != "all_"
     config = target.find_config(file)
     chosen = target.of_worktree(config) if all_ else [target.running(config, instance, offer_up=False)]
     if not chosen:

@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from supervisor import __version__
-from supervisor.cli.output import has_colour, note, printable, silence_stdout
+from supervisor.cli.output import has_colour, note, printable, silence_stdout, unwritable_stdout
 from supervisor.errors import MORE_DESCRIPTORS, NO_DESCRIPTORS, ExitCode, PortsupError, UsageError
 
 SIGPIPE_EXIT = 141
@@ -127,7 +127,7 @@ def main(args: Sequence[str]) -> int:
         silence_stdout()
         return SIGPIPE_EXIT
     except (Exception, click.exceptions.Abort) as failure:
-        return fail(failure)
+        return fail(unwritable_stdout() or failure)
 
 
 def _open_standard_descriptors() -> None:

@@ -28,7 +28,9 @@ class InstanceNumber(click.ParamType):  # type: ignore[type-arg]  # generic in n
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
         text = str(value)
         if text == AUTO:
-            return AUTO if self.auto else self.fail(f"{AUTO!r} makes sense only where one starts", param, ctx)
+            if not self.auto and not _is_inherited(ctx, param):
+                self.fail(f"{AUTO!r} makes sense only where one starts", param, ctx)
+            return AUTO
         if text.isascii() and text.isdigit() and int(text) >= 1:
             return int(text)
         allowed = f"a number from 1, or {AUTO!r}" if self.auto else "a number from 1"
@@ -54,12 +56,23 @@ def instance_option(*, auto: bool = False, default: int | None = None) -> Callab
     )
 
 
-def _only_one(_ctx: click.Context, _param: click.Parameter, numbers: Sequence[int | str]) -> int | str | None:
-    """Of several, click would take the last and drop the others in silence."""
+def _is_inherited(ctx: click.Context | None, param: click.Parameter | None) -> bool:
+    """Whether the value comes from the environment."""
+    if ctx is None or param is None or param.name is None:
+        return False
+    return ctx.get_parameter_source(param.name) is click.core.ParameterSource.ENVIRONMENT
+
+
+def _only_one(_ctx: click.Context, param: click.Parameter, numbers: Sequence[int | str]) -> int | str | None:
+    """Of several, click would take the last and drop the others in silence. An `auto` that the
+    environment has for `up` names none elsewhere."""
     if len(numbers) > 1:
         given = " and ".join(map(str, numbers))
         raise UsageError(f"-i/--instance names one instance, not {given}", hint="run it once for each")
-    return numbers[0] if numbers else None
+    assert isinstance(param.type, InstanceNumber)
+    if numbers and (numbers[0] != AUTO or param.type.auto):
+        return numbers[0]
+    return param.default[0] if isinstance(param.default, Sequence) else None
 
 
 def _file_option(*names: str) -> Callable[[F], F]:
@@ -111,6 +124,15 @@ services_argument = click.argument("services", nargs=-1, required=True, metavar=
 def examples(*lines: str) -> str:
     """An epilog that click prints as it stands."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def gives_way(ctx: click.Context, strong: str, weak: str, clash: str) -> str:
+    """Of two parameters that exclude each other and are both given, the one to leave out: what is typed
+    wins over what the environment has, else `strong` over `weak`. Raises UsageError if both are typed."""
+    strong_typed, weak_typed = (named_on_command_line(ctx, name) for name in (strong, weak))
+    if strong_typed and weak_typed:
+        raise UsageError(clash)
+    return strong if weak_typed else weak
 
 
 def named_on_command_line(ctx: click.Context, parameter: str) -> bool:

@@ -29,8 +29,22 @@ def emit_bytes(data: bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        silence_stdout()
-        raise PortsupError(f"cannot write to standard output: {error.strerror}") from error
+        raise _unwritable(error) from error
+
+
+def unwritable_stdout() -> PortsupError | None:
+    """Why what was printed can't get out, as click prints help; None if nothing waits for that."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        return _unwritable(error)
+    return None
+
+
+def _unwritable(error: OSError) -> PortsupError:
+    silence_stdout()
+    return PortsupError(f"cannot write to standard output: {error.strerror}")
 
 
 def silence_stdout() -> None:

@@ -9,10 +9,10 @@ import click
 
 from supervisor import paths
 from supervisor.cli import target
-from supervisor.cli.options import examples, file_option, instance_option, json_option, named_on_command_line
+from supervisor.cli.options import examples, file_option, gives_way, instance_option, json_option
 from supervisor.cli.output import emit_json, note
 from supervisor.control import registry
-from supervisor.errors import ExitCode, UsageError
+from supervisor.errors import ExitCode
 from supervisor.snapshot import InstanceSnapshot, document
 
 WATCH_SECONDS = 1.0
@@ -39,11 +39,15 @@ def status(
     Where one is named and not up, the exit code is 1; where there is none at all, the table is empty.
     """
     if all_ and instance is not None:
-        if named_on_command_line(ctx, "instance"):
-            raise UsageError("--all shows every instance, --instance one: use one of them")
-        instance = None
+        clash = "--all shows every instance, --instance one: use one of them"
+        if gives_way(ctx, "all_", "instance", clash) == "all_":
+            all_ = False
+        else:
+            instance = None
     if watch and as_json:
-        raise UsageError("--watch draws a table: leave out --json, or ask again for each look")
+        clash = "--watch draws a table: leave out --json, or ask again for each look"
+        watch = gives_way(ctx, "as_json", "watch", clash) == "as_json"
+        as_json = not watch
     config = None if all_ else target.find_config(file)
     if watch:
         _watch(config, instance)

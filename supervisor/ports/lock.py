@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from supervisor.errors import LockFolderError, MORE_DESCRIPTORS, NO_DESCRIPTORS, PortsupError
+from supervisor.errors import MORE_DESCRIPTORS, NO_DESCRIPTORS, LockFolderError, PortsupError
 from supervisor.ports.liveness import Liveness, leaders, liveness, survivors
 from supervisor.records import MAX_BYTES, Record, decode, encode
 

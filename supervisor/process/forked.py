@@ -27,9 +27,7 @@ def make_pipe() -> tuple[int, int]:
     try:
         return os.pipe()
     except OSError as error:
-        raise PortsupError(
-            f"cannot make a pipe: {error.strerror}", hint=MORE_DESCRIPTORS
-        ) from error
+        raise PortsupError(f"cannot make a pipe: {error.strerror}", hint=MORE_DESCRIPTORS) from error
 
 
 def run_and_exit(body: Callable[[], int]) -> NoReturn:

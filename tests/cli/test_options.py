@@ -104,3 +104,44 @@ def test_options_from_the_environment_are_used(
     assert capfd.readouterr().err.startswith(f"portsup: instance 7 of {tmp_path} is not up")
     assert main(["status", "--all"]) == 0
     assert capfd.readouterr().out == '{"schema": 1, "instances": []}\n'
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "arguments", "code", "said"),
+    [
+        ("PORTSUP_ALL", "1", ["status", "-i", "7"], 1, "instance 7 of"),
+        ("PORTSUP_ALL", "1", ["down", "-i", "7"], 1, "instance 7 of"),
+        ("PORTSUP_WATCH", "1", ["status", "--json"], 0, '{"schema": 1'),
+        ("PORTSUP_INSTANCE", "auto", ["status"], 0, "no instance of"),
+        ("PORTSUP_INSTANCE", "auto", ["down"], 1, "no instance of"),
+        ("PORTSUP_INSTANCE", "auto", ["check"], 78, "there are no services"),
+    ],
+)
+def test_what_is_typed_wins(
+    variable: str,
+    value: str,
+    arguments: list[str],
+    code: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Over what the environment has for other commands, which is no error."""
+    (tmp_path / "services.toml").write_text("")
+    monkeypatch.setenv("PORTSUP_LOCK_DIR", os.fspath(tmp_path / "locks"))
+    monkeypatch.setenv("PORTSUP_FILE", os.fspath(tmp_path))
+    monkeypatch.setenv(variable, value)
+    assert main(arguments) == code
+    assert said in "".join(capfd.readouterr())
+
+
+def test_a_number_of_its_own_where_the_environment_says_auto(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """`check` then shows what it shows without a number."""
+    (tmp_path / "services.toml").write_text("services.a.command = 'true'")
+    monkeypatch.setenv("PORTSUP_LOCK_DIR", os.fspath(tmp_path / "locks"))
+    monkeypatch.setenv("PORTSUP_INSTANCE", "auto")
+    assert main(["check", "--file", os.fspath(tmp_path)]) == 0
+    assert " instance 1, " in capfd.readouterr().out

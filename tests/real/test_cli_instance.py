@@ -225,9 +225,11 @@ def on_terminal(portsup: Portsup, columns: int, *arguments: str, **environ: str)
     return shown.decode().replace("\r\n", "\n")
 
 
-def test_status_watch_ends_with_ctrl_c(instance: Instance, portsup: Portsup) -> None:
-    """Exit 130 and no comment; without a terminal each look is printed below the last."""
-    watching = portsup.start("status", "--watch")
+@pytest.mark.parametrize("environ", [{}, {"PORTSUP_JSON": "1"}], ids=str)
+def test_status_watch_ends_with_ctrl_c(instance: Instance, portsup: Portsup, environ: dict[str, str]) -> None:
+    """Exit 130 and no comment; without a terminal each look is printed below the last. It was typed, so
+    that it wins over a variable that says otherwise."""
+    watching = portsup.start("status", "--watch", **environ)
     wait_until(lambda: watching.stdout.count("instance  service") >= 2, 10, "two looks")
     watching.interrupt()
     assert watching.wait() == 130
@@ -624,11 +626,14 @@ def test_a_reader_that_went_away(arguments: tuple[str, ...], instance: Instance,
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk(instance: Instance, portsup: Portsup) -> None:
+@pytest.mark.parametrize(
+    "arguments", [("status", "--json"), ("--help",), ("up", "--help"), ("--version",)], ids=" ".join
+)
+def test_a_full_disk(arguments: tuple[str, ...], instance: Instance, portsup: Portsup) -> None:
     """An error, and no traceback."""
     full = os.open("/dev/full", os.O_WRONLY)
     try:
-        done = run_into(full, portsup, "status", "--json")
+        done = run_into(full, portsup, *arguments)
     finally:
         os.close(full)
     assert done.returncode == 1
