@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness import Home, Portsup, port_block, private_home
+from harness import Escapee, Home, Portsup, escapee, port_block, private_home
 from hypothesis import settings
 
 settings.register_profile("portsup", deadline=None)  # a busy machine is no fault of the code
@@ -59,3 +59,10 @@ def portsup(portsup_home: Home, tmp_path: Path) -> Iterator[Portsup]:
     command = Portsup(portsup_home, tmp_path)
     yield command
     command.close()
+
+
+@pytest.fixture(name="escapee")
+def _escapee() -> Iterator[Escapee]:
+    """A service that daemonises a worker, gone at the end."""
+    with escapee() as one:
+        yield one

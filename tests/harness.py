@@ -28,6 +28,7 @@ import tomli_w
 
 ROOT = Path(__file__).parents[1]
 SAMPLE_SERVICE = ROOT / "scripts" / "sample_service.py"
+DAEMONISE = ROOT / "tests" / "real" / "children" / "daemonise.py"
 COMMAND = (sys.executable, "-m", "supervisor")
 MARKER = "PORTSUP_UNIT"
 """In the environment of every child that portsup spawns, and of nobody else."""
@@ -171,6 +172,52 @@ def write_stack(
     return path
 
 
+@dataclass(frozen=True)
+class Escapee:
+    """tests/real/children/daemonise.py as a service: a leader, and a worker that it daemonises."""
+
+    folder: Path
+    """Each of the two writes its pid there when it is set up, and that it was asked to end."""
+
+    def service(self, *flags: str, **keys: Any) -> dict[str, Any]:
+        """For `write_stack`: ready when the worker is set up. Needs nothing of its environment."""
+        command = [sys.executable, "-I", "-S", str(DAEMONISE), str(self.folder), *flags]
+        return {"command": command, "ready": {"exec": f"test -s {self.folder}/worker"}, **keys}
+
+    def pid(self, name: str) -> int:
+        """Of the "leader" or the "worker", once it is set up."""
+        file = self.folder / name
+        wait_until(file.exists, 10, f"the {name} of {self.folder}")
+        return int(file.read_text())
+
+    def was_asked(self, name: str) -> bool:
+        """Whether it got TERM, and didn't ignore it."""
+        return (self.folder / f"{name}.TERM").exists()
+
+    def alive(self) -> list[psutil.Process]:
+        """Leader, middle and worker, as far as they live, whatever they have shed."""
+        return [process for process in psutil.process_iter() if str(self.folder) in _command_line(process)]
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except (psutil.Error, OSError):
+        return []
+
+
+@contextlib.contextmanager
+def escapee() -> Iterator[Escapee]:
+    """An Escapee, killed at the end if it is still there: it may carry nothing by which its home finds it."""
+    one = Escapee(Path(tempfile.mkdtemp(prefix="e", dir="/tmp")))
+    try:
+        yield one
+    finally:
+        for process in one.alive():
+            _signal(process, signal.SIGKILL)
+        shutil.rmtree(one.folder, ignore_errors=True)
+
+
 # A home
 
 
@@ -224,6 +271,22 @@ class Home:
         if process.pid == os.getpid():
             return False
         return _environment(process).get("PORTSUP_LOCK_DIR") == str(self.locks)
+
+
+def kill_both(guard: int, supervisor: int) -> None:
+    """SIGKILL to a guard and its supervisor, neither of which gets to run after the other's death."""
+    both = [psutil.Process(guard), psutil.Process(supervisor)]
+    for signum in (signal.SIGSTOP, signal.SIGKILL):
+        for process in both:
+            process.send_signal(signum)
+    wait_until(lambda: not any(map(_lives, both)), 10, "the death of both")
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:

@@ -53,31 +53,7 @@ JUNK = [
     b"\x7f\x80\xff",
     b"\xed\xa0\x80",  # half of a surrogate pair
     "\u202e\u0301\u2028\U0001f469\u200d\U0001f4bb\uffff".encode(),
-    *(
-        piece.encode()
-        for piece in [
-            "[",
-            "]",
-            "{",
-            "}",
-            "=",
-            ".",
-            ",",
-            '"',
-            "'",
-            "\\",
-            "#",
-            "$",
-            "${",
-            "${}",
-            ":",
-            "0",
-            "-1",
-            "1e999",
-            "nan",
-            "0x",
-        ]
-    ),
+    *b"[ ] { } = . , \" ' \\ # $ ${ ${} : 0 -1 1e999 nan 0x".split(),
     b'"""',
     b"[services]",
     b"[[services.web]]",
@@ -86,7 +62,24 @@ JUNK = [
     b"1979-05-27T07:32:00Z",
 ]
 
-ODD = [None, True, -1, 0, 1, 65535, 65536, 10**30, 0.5, float("inf"), float("nan"), "", " ", "x", [], {}]
+ODD: list[Any] = [
+    None,
+    True,
+    -1,
+    0,
+    1,
+    65535,
+    65536,
+    10**30,
+    0.5,
+    float("inf"),
+    float("nan"),
+    "",
+    " ",
+    "x",
+    [],
+    {},
+]
 ODD += ["a\0b", "\x1b]0;x\x07", "${", "${web.port}", "${env:HOME}", "1s", "-5s", "TERM", "a 'b", "é" * 300]
 ODD += [["web"], ["web", "web"], ["job"], [1, "x"], [[]], {"offset": 0, "size": 2}, {"ports": [9000, 9000]}]
 ODD += [{"offset": 65535, "size": 65535}, {"http": "/x"}, {"tcp": True, "log": "("}, {"log": "(" * 50}]

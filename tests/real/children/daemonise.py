@@ -9,19 +9,23 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import socket
 import sys
+import time
 from pathlib import Path
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--session", action="store_true", help="the worker gets a session of its own")
+    parser.add_argument("--session", action="store_true", help="the middle begins a session of its own")
     parser.add_argument("--empty-env", action="store_true", help="the worker runs with no environment")
     parser.add_argument("--close", action="store_true", help="the worker closes all descriptors")
+    parser.add_argument("--leader-closes", action="store_true", help="the leader closes all but its stdio")
     parser.add_argument("--ignore-term", action="store_true")
     parser.add_argument("--keep-middle", action="store_true", help="the middle stays, so nobody is orphaned")
-    parser.add_argument("--leader-exits", action="store_true")
+    parser.add_argument("--leader-exits", action="store_true", help="with 0, when the worker is set up")
+    parser.add_argument("--listen", type=int, metavar="PORT", help="the worker listens there")
     parser.add_argument("--as-worker", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.as_worker:
@@ -30,16 +34,20 @@ def main() -> None:
         middle(given)
     if not given.keep_middle:
         os.wait()
+    if given.leader_closes:
+        os.closerange(3, 256)
     if given.leader_exits:
+        while not (given.folder / "worker").exists():
+            time.sleep(0.01)
         ready("leader", given)
     else:
         live("leader", given)
 
 
 def middle(given: argparse.Namespace) -> None:
+    if given.session:
+        os.setsid()
     if os.fork() == 0:
-        if given.session:
-            os.setsid()
         # By exec: /proc shows the environment that a process was executed with.
         again = [sys.executable, *sys.orig_argv[1:], "--as-worker"]
         os.execve(sys.executable, again, {} if given.empty_env else dict(os.environ))
@@ -51,6 +59,8 @@ def middle(given: argparse.Namespace) -> None:
 def work(given: argparse.Namespace) -> None:
     if given.close:
         os.closerange(0, 256)
+    if given.listen:
+        given.server = socket.create_server(("127.0.0.1", given.listen))
     live("worker", given)
 
 
