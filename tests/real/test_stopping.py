@@ -13,22 +13,6 @@ import psutil
 import pytest
 from harness import Background, Home, Portsup, assert_nothing_left, wait_until, write_stack
 
-STUBBORN = """
-import os, signal, socket, sys, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
-if os.fork() == 0:
-    os.setsid()
-    if os.fork() == 0:
-        print("grandchild", os.getpid(), flush=True)
-        while True:
-            signal.pause()
-    os._exit(0)
-while True:
-    signal.pause()
-"""
-"""Ignores TERM, and has a grandchild with a session of its own, orphaned, that does so too."""
-
 
 @pytest.fixture
 def ports(portsup: Portsup, ports_block: int) -> list[int]:
@@ -39,10 +23,6 @@ def ports(portsup: Portsup, ports_block: int) -> list[int]:
     }
     write_stack(portsup.cwd, services, base_port=ports_block)
     return [ports_block, ports_block + 10]
-
-
-def interrupt(running: Background, portsup: Portsup) -> None:
-    running.interrupt()
 
 
 def terminate(running: Background, portsup: Portsup) -> None:
@@ -64,7 +44,7 @@ def down(running: Background, portsup: Portsup) -> None:
 
 @pytest.mark.parametrize(
     ("end", "code"),
-    [(interrupt, 130), (terminate, 143), (hang_up, 129), (terminate_supervisor, 143), (down, 0)],
+    [(terminate, 143), (hang_up, 129), (terminate_supervisor, 143), (down, 0)],
 )
 def test_an_orderly_stop(
     portsup: Portsup,
@@ -140,90 +120,6 @@ def test_a_daemon_without_a_sign(
         with contextlib.suppress(psutil.NoSuchProcess):
             stray.kill()
     assert_nothing_left(portsup_home, [ports_block])
-
-
-@pytest.fixture
-def stubborn(portsup: Portsup, ports_block: int) -> int:
-    """A service that ignores TERM and has a grandchild in a session of its own. Returns its port."""
-    command = [sys.executable, "-I", "-S", "-c", STUBBORN]
-    service = {
-        "command": command,
-        "pool": {"offset": 0, "size": 1},
-        "ready": {"log": "grandchild"},
-        "stop": {"timeout": "30s"},
-    }
-    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
-    return ports_block
-
-
-def test_a_second_ctrl_c_kills_at_once(portsup: Portsup, portsup_home: Home, stubborn: int) -> None:
-    """The first asks and waits, the second doesn't; the grandchild goes too."""
-    running = portsup.up("-i", "1")
-    portsup.wait_for_services(1)
-    running.interrupt()
-    portsup.wait_for_services(1, ["STOPPING"])
-    running.interrupt()
-    assert running.wait() == 130
-    assert_nothing_left(portsup_home, [stubborn])
-
-
-def test_the_stop_timeout(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
-    """Who ignores TERM is killed after stop.timeout, with its grandchildren; status says STOPPING."""
-    service = {
-        "command": [sys.executable, "-I", "-S", "-c", STUBBORN],
-        "pool": {"offset": 0, "size": 1},
-        "ready": {"log": "grandchild"},
-        "stop": {"timeout": "1500ms"},
-    }
-    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
-    running = portsup.up("-i", "1")
-    portsup.wait_for_services(1)
-    running.process.terminate()
-    portsup.wait_for_services(1, ["STOPPING"])
-    assert running.wait() == 143
-    assert "did not end within 1.5 s of signal TERM: killing it" in running.stderr
-    assert_nothing_left(portsup_home, [ports_block])
-
-
-def test_ctrl_c_during_the_start(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
-    """While a service is not ready yet and another waits for it: nothing is left."""
-    services = {
-        "slow": {
-            "command": [sys.executable, "-c", "import signal; print('up', flush=True); signal.pause()"],
-            "pool": {"offset": 0, "size": 1},
-            "ready": {"tcp": True, "timeout": "60s"},
-        },
-        "job": {"pool": {"offset": 10, "size": 1}, "depends_on": ["slow"]},
-    }
-    write_stack(portsup.cwd, services, base_port=ports_block)
-    running = portsup.up("-i", "1")
-    portsup.wait_for_services(1, ["STARTING", "PENDING"])
-    running.interrupt()
-    assert running.wait() == 130
-    assert_nothing_left(portsup_home, [ports_block, ports_block + 10])
-
-
-def test_sigkill_to_the_supervisor(portsup: Portsup, portsup_home: Home, stubborn: int) -> None:
-    """Within a second no process lives and no lock file is there; the next `up` works at once."""
-    running = portsup.up("-i", "1")
-    supervisor = portsup.wait_for_services(1)["supervisor"]["pid"]
-    os.kill(supervisor, signal.SIGKILL)
-    wait_until(lambda: not portsup_home.lock_files() and not portsup_home.children(), 1)
-    assert running.wait() == 137
-    assert "the supervisor was killed" in running.stderr
-    assert_nothing_left(portsup_home, [stubborn])
-    assert portsup.run("up", "-i", "1", "--wait").returncode == 0
-    os.kill(portsup.instance(1)["supervisor"]["pid"], signal.SIGKILL)
-    wait_until(lambda: not portsup_home.lock_files() and not portsup_home.processes(), 1)
-
-
-def test_sigkill_to_the_guard(portsup: Portsup, portsup_home: Home, ports: list[int]) -> None:
-    """The supervisor stops the instance in an orderly way."""
-    running = portsup.up("-i", "1")
-    portsup.wait_for_services(1)
-    running.process.kill()
-    wait_until(lambda: not portsup_home.processes(), 10)
-    assert_nothing_left(portsup_home, ports)
 
 
 def test_spared_processes(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import psutil
-from harness import Home, Portsup, foreigner, is_bindable, wait_until, write_stack
+from harness import Home, Portsup, is_bindable, wait_until, write_stack
 
 PYTHON = [sys.executable, "-I", "-S"]
 WAITS = [*PYTHON, "-c", "import signal; print('waiting', flush=True); signal.pause()"]
@@ -155,6 +155,17 @@ def test_no_secret_in_a_log(portsup: Portsup, portsup_home: Home, ports_block: i
     assert not any("xyzzy-secret" in text for text in [*said, *written])
 
 
+def test_a_broken_file_while_it_runs(portsup: Portsup, ports_block: int) -> None:
+    """services.toml broken or deleted: the instance goes on, `status` and `down` work."""
+    path = write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 1}}}, base_port=ports_block)
+    assert portsup.run("up", "-i", "1", "--wait").returncode == 0
+    path.write_text("[[[")
+    assert portsup.instance(1)["state"] == "running"
+    path.unlink()
+    assert portsup.instance(1)["state"] == "running"
+    assert portsup.run("down").returncode == 0
+
+
 def test_a_worker_without_a_port(portsup: Portsup, ports_block: int) -> None:
     """A service without a pool runs without a port, and says so."""
     write_stack(portsup.cwd, {"job": {"command": WAITS}}, base_port=ports_block)
@@ -207,21 +218,6 @@ def test_a_state_folder_that_cannot_be_written(
     assert "Not a directory" in refused.stderr
     assert "hint: make room or repair it, or name another folder in XDG_STATE_HOME" in refused.stderr
     assert portsup_home.lock_files() == []
-
-
-def test_a_port_that_is_passed_over(portsup: Portsup, ports_block: int) -> None:
-    """Who has it and which one is used instead is said, never settled in silence."""
-    write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 2}}}, base_port=ports_block)
-    with foreigner(ports_block) as other:
-        running = portsup.up("-i", "1")
-        portsup.wait_for_services(1)
-        line = next(line for line in running.stderr.splitlines() if str(other.pid) in line)
-        assert f"{ports_block}  not portsup's: pid {other.pid}" in line
-        assert line.endswith(f"; using {ports_block + 1}")
-        running.process.terminate()
-        assert running.wait() == 143
-        said = portsup.run("up", "-i", "1", "-d").stderr
-        assert f"portsup: web: {ports_block}  not portsup's: pid {other.pid}" in said
 
 
 def test_detached_with_a_command_that_is_not_there(portsup: Portsup, ports_block: int) -> None:

@@ -1,0 +1,84 @@
+"""A real terminal with a command in its foreground, and a keyboard."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import termios
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness import wait_until
+
+CTRL_C, CTRL_BACKSLASH = b"\x03", b"\x1c"
+
+TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+class Terminal:
+    def __init__(self, command: Sequence[str], cwd: Path, environ: Mapping[str, str]) -> None:
+        """`command` leads a session on it, as a shell's job would be in its foreground group."""
+        self.command = command
+        self._keyboard, self._line = pty.openpty()
+        os.set_blocking(self._keyboard, False)
+        self.settings = termios.tcgetattr(self._line)
+        self._shown = bytearray()
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", TAKE_TERMINAL, *command],
+            cwd=cwd,
+            env=environ,
+            stdin=self._line,
+            stdout=self._line,
+            stderr=self._line,
+            start_new_session=True,
+        )
+
+    @property
+    def screen(self) -> str:
+        """All that was written to it so far."""
+        try:
+            while block := os.read(self._keyboard, 65536):
+                self._shown += block
+        except BlockingIOError:
+            pass
+        return self._shown.decode(errors="replace").replace("\r\n", "\n")
+
+    def type(self, key: bytes) -> None:
+        os.write(self._keyboard, key)
+
+    def runs(self) -> bool:
+        """Whether the command has taken the terminal and been executed."""
+        return (
+            Path(f"/proc/{self.process.pid}/cmdline")
+            .read_bytes()
+            .startswith(b"\0".join(map(os.fsencode, self.command)))
+        )
+
+    def wait(self, seconds: float = 15) -> int:
+        """The exit code; reads what is written meanwhile, so that nobody waits for the terminal."""
+
+        def ended() -> bool:
+            _ = self.screen
+            return self.process.poll() is not None
+
+        wait_until(ended, seconds, "the end of " + " ".join(self.command))
+        return self.process.returncode
+
+    def is_as_before(self) -> bool:
+        """Whether the command has left its settings as they were."""
+        settings: list[Any] = termios.tcgetattr(self._line)
+        return settings == self.settings
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._keyboard)
+        os.close(self._line)
