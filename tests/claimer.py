@@ -2,7 +2,8 @@
 
 Reads commands from stdin, a line each, and answers each with a line of JSON: "claim" and "release";
 "spawn keep" and "spawn close" start a child that inherits the locks, or closes them, and answer with
-its pid. Ends with stdin, or killed: then its locks are as a dead supervisor leaves them.
+its pid; "timed claim" and "timed release" add when they began and ended. Ends with stdin, or killed:
+then its locks are as a dead supervisor leaves them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,13 @@ class Claiming:
         except PortsupError as error:
             return error.to_json()
         return [reservation.port for reservation in self.held]
+
+    def timed(self, command: str) -> Any:
+        """Wall clock, as in the records; "since" is when each port that was won was locked."""
+        began = time.time()
+        answer = getattr(self, command)()
+        since = {held.port: held.record.acquired_at for held in self.held}
+        return {"answer": answer, "began": began, "ended": time.time(), "since": since}
 
     def instance(self) -> Any:
         try:

@@ -51,7 +51,15 @@ class Terminal:
         return self._shown.decode(errors="replace").replace("\r\n", "\n")
 
     def type(self, key: bytes) -> None:
+        """The kernel takes it up soon."""
         os.write(self._keyboard, key)
+
+    def press(self, key: bytes) -> None:
+        """Return when the kernel has taken it up: then it shows it, and has sent its signal."""
+        shown = "^" + chr(key[0] + 64)
+        before = self.screen.count(shown)
+        self.type(key)
+        wait_until(lambda: self.screen.count(shown) > before, 10, f"the terminal to show {shown}")
 
     def runs(self) -> bool:
         """Whether the command has taken the terminal and been executed."""

@@ -83,28 +83,3 @@ def test_pools_in_opposite_orders(tmp_path: Path, ports_block: int) -> None:
             assert len(won(answers)) == 1, answers
             release(racers)
     assert files(tmp_path) == []
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(180)
-def test_claimers_follow_those_who_release(tmp_path: Path, ports_block: int) -> None:
-    """While three release and many claim, no port ends up with two holders, and none unused."""
-    shared = [ports_block, ports_block + 1, ports_block + 2]
-    with claimers(tmp_path, [{"api": shared}] * 12) as racers:
-        holders = racers[:3]
-        assert len(won(race(holders))) == 3
-        for _ in range(ROUNDS):
-            for holder in holders:
-                holder.tell("release")
-            others = [racer for racer in racers if racer not in holders]
-            answers = race(others)
-            assert {holder.answer() for holder in holders} == {"released"}
-            winners = [
-                racer for racer, answer in zip(others, answers, strict=True) if isinstance(answer, list)
-            ]
-            taken = [ports[0] for ports in won(answers)]
-            assert len(taken) == len(set(taken)), answers
-            rest = [racer for racer in racers if racer not in winners]
-            late = [(racer, racer.ask("claim")) for racer in rest[: 3 - len(winners)]]
-            assert all(isinstance(answer, list) for _, answer in late), (answers, late)
-            holders = [*winners, *(racer for racer, _ in late)]
