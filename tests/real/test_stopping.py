@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -70,56 +69,6 @@ def test_dependents_stop_first(portsup: Portsup, ports: list[int]) -> None:
     running.wait()
     lines = [line for line in running.stderr.splitlines() if "STOP" in line]
     assert [line.split()[0] for line in lines] == ["job", "job", "web", "web"]
-
-
-STRAY = """
-import os, socket, sys, time
-server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
-keep = server.fileno() if sys.argv[2] == "it" else 0
-os.set_inheritable(keep, True)
-if os.fork() == 0:
-    os.setsid()
-    if os.fork() == 0:
-        os.closerange(0, keep)
-        os.closerange(keep + 1, 1024)
-        code = "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(120)"
-        os.execve(sys.executable, [sys.executable, "-I", "-S", "-c", code, sys.argv[1]], {})
-    os._exit(0)
-os.wait()
-while not (os.path.exists(sys.argv[1]) and os.path.getsize(sys.argv[1])):
-    time.sleep(0.01)
-if sys.argv[2] == "it":
-    os._exit(0)
-time.sleep(120)
-"""
-"""A daemon without session, marker, lock or parent. It listens on the port itself, or its parent does."""
-
-
-@pytest.mark.parametrize("listener", ["it", "parent"])
-def test_a_daemon_without_a_sign(
-    portsup: Portsup, portsup_home: Home, ports_block: int, listener: str
-) -> None:
-    """It counts as the service if it listens on its port, and in any case it is gone after `down`."""
-    told = portsup_home.folder / "stray"
-    command = [sys.executable, "-I", "-S", "-c", STRAY, str(told), listener]
-    pool = {"offset": 0, "size": 1}
-    service = {"command": command, "pool": pool, "ready": {"exec": f"test -s {told}"}}
-    write_stack(portsup.cwd, {"a": service}, base_port=ports_block)
-    portsup.up("-i", "1")
-    portsup.wait_for_services(1)
-    stray = psutil.Process(int(told.read_text()))
-    try:
-        # A shield needs two looks, a second apart, to be lost.
-        (seen,) = wait_until(
-            lambda: [web for web in portsup.instance(1)["services"] if web["uptime_s"] > 3], 10
-        )
-        assert (seen["state"], seen["shield"], seen["port"]) == ("RUNNING", "up", ports_block)
-        assert portsup.run("down", "-i", "1").returncode == 0
-        assert not stray.is_running()
-    finally:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            stray.kill()
-    assert_nothing_left(portsup_home, [ports_block])
 
 
 def test_spared_processes(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
