@@ -119,16 +119,20 @@ def lock_files(folder: Path) -> list[Path]:
 
 def dead_files(folder: Path) -> Iterator[DeadFile]:
     for path in lock_files(folder):
-        try:
-            fd = os.open(path, os.O_RDONLY | OPEN_FLAGS)
-        except OSError:
-            continue
-        try:
-            found = _dead_file(path, fd)
-        finally:
-            os.close(fd)
-        if found:
+        if found := dead_file(path):
             yield found
+
+
+def dead_file(path: Path) -> DeadFile | None:
+    """None also where the file can't be opened."""
+    try:
+        fd = os.open(path, os.O_RDONLY | OPEN_FLAGS)
+    except OSError:
+        return None
+    try:
+        return _dead_file(path, fd)
+    finally:
+        os.close(fd)
 
 
 def _dead_file(path: Path, fd: int) -> DeadFile | None:
@@ -236,15 +240,30 @@ def told_file(file: DeadFile) -> Leftover:
 
 
 def sockets_of(file: DeadFile, folder: Path) -> Iterator[Leftover]:
-    """The control socket of a dead supervisor, unless a live one has its path now.
+    """The control socket of a dead supervisor, unless a live one has its path now, and those on which its
+    services were to notify it.
 
     Only out of a file of this user's own: anybody may write any path into theirs.
     """
-    if not isinstance(file.record, InstanceRecord):
+    if not isinstance(file.record, InstanceRecord) or file.uid != os.geteuid():
         return
-    path = Path(file.record.socket)
-    if file.uid == os.geteuid() and _is_dead_socket(path, folder):
-        yield Leftover(Kind.SOCKET, file.unit, "nobody listens there", path=path)
+    control = Path(file.record.socket)
+    for path in (control, *_notify_sockets(control.parent, file.record.instance_id)):
+        if _is_dead_socket(path, folder):
+            yield Leftover(Kind.SOCKET, file.unit, "nobody listens there", path=path)
+
+
+def _notify_sockets(folder: Path, instance_id: str) -> list[Path]:
+    """Those whose names tell; one whose path would be too long has a hash for a name."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208
+    except (OSError, ValueError):
+        return []
+    return [
+        folder / name
+        for name in sorted(names)
+        if name.startswith(f"{instance_id}-") and name.endswith(".sock")
+    ]
 
 
 def _is_dead_socket(path: Path, folder: Path) -> bool:

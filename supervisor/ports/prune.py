@@ -22,6 +22,7 @@ from supervisor.ports.leftovers import (
     DeadFile,
     Kind,
     Leftover,
+    dead_file,
     dead_files,
     find,
     lock_files,
@@ -32,7 +33,7 @@ from supervisor.ports.liveness import Liveness, leaders, liveness, survivors
 from supervisor.ports.lock import remove_free
 from supervisor.records import Record
 
-__all__ = ["Kind", "Leftover", "Pruned", "find", "prune", "unlink_dead"]
+__all__ = ["Kind", "Leftover", "Pruned", "find", "prune", "remove_dead", "unlink_dead"]
 
 TERM_SECONDS = 1.0
 KILL_SECONDS = 1.0
@@ -74,6 +75,12 @@ def prune(folder: Path, *, dry_run: bool = False) -> list[Pruned]:
         *(Pruned(leftover, gone=False) for leftover in kept),
         *removed,
     ]
+
+
+def remove_dead(path: Path) -> None:
+    """One dead supervisor's lock file with its sockets, as `prune` does: not while anybody of it lives."""
+    if file := dead_file(path):
+        _remove(file, path.parent)
 
 
 def unlink_dead(folder: Path, supervisor: Owner) -> None:

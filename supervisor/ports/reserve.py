@@ -12,7 +12,9 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from supervisor import records
 from supervisor.clock import Clock
 from supervisor.config.spans import spans
 from supervisor.errors import InstanceTaken, NoFreePort
@@ -20,6 +22,7 @@ from supervisor.plan.plan import Plan
 from supervisor.plan.pool import PoolPlan
 from supervisor.platform.contract import Owner
 from supervisor.ports import owner
+from supervisor.ports.liveness import Liveness, heirs, leaders, liveness, survivors
 from supervisor.ports.lock import Busy, HeldLock, LockFolder, take
 from supervisor.ports.probe import is_free
 from supervisor.records import InstanceRecord, PortRecord, instance_file, port_file
@@ -109,6 +112,7 @@ Claims = dict[Want, Reservation]
 def claim_instance(folder: LockFolder, record: InstanceRecord) -> InstanceClaim:
     """Raises InstanceTaken with stack, worktree and pid of the holder."""
     path = instance_file(folder.path, record.base_port)
+    _remove_dead(path)
     patience = _Patience()
     while True:
         found = take(path)
@@ -117,6 +121,15 @@ def claim_instance(folder: LockFolder, record: InstanceRecord) -> InstanceClaim:
         if found.committed or patience.ends():
             raise _instance_taken(record, found)
         _pause()
+
+
+def _remove_dead(path: Path) -> None:
+    """A dead supervisor's record, with the control socket of which nobody would know once it is replaced."""
+    record = records.read(path)
+    if record is not None and liveness(record) in (Liveness.DEAD, Liveness.REBOOTED):
+        from supervisor.ports.prune import remove_dead  # seldom needed, and not for nothing
+
+        remove_dead(path)
 
 
 def _commit_instance(lock: HeldLock, record: InstanceRecord) -> InstanceClaim:
@@ -293,11 +306,27 @@ def _instance_taken(ours: InstanceRecord, busy: Busy) -> InstanceTaken:
         if theirs.stack != ours.stack:
             message += f": its base port {ours.base_port} belongs to another project"
     if busy.reason == "survivors":
-        details.append("its supervisor is dead, but processes that it started live")
+        details.append(f"its supervisor is dead, but processes that it started live{_which(busy)}")
         return InstanceTaken(message, details=details, hint="run `portsup prune`")
     if busy.reason == "other-user":
         details.append(f"nobody lives there, but the lock file is another user's: {busy.path}")
     return InstanceTaken(message, details=details, hint="use -i auto, another number, or another base_port")
+
+
+def _which(busy: Busy) -> str:
+    """ ": pid 77, 78", told by marker, session or the inherited lock, or "" if they can't be seen."""
+    record = busy.record
+    try:
+        file = busy.path.stat()
+    except OSError:
+        return ""  # ended and cleared away meanwhile
+    if record is None:
+        return ""
+    told = {
+        *survivors(record.instance_id, leaders(record, busy.path.parent)),
+        *heirs({(file.st_dev, file.st_ino): record.supervisor}),
+    }
+    return f": pid {', '.join(str(pid) for pid in sorted(process.pid for process in told))}" if told else ""
 
 
 def _already_up(number: int, details: Sequence[str]) -> InstanceTaken:
