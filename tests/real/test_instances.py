@@ -69,19 +69,6 @@ def test_a_fourth_finds_no_port(portsup: Portsup, portsup_home: Home, stack: int
     assert all(is_bindable(stack + 300 + offset) for offset, _ in RELATIVE.values())
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "0.0.0.0"])
-def test_a_foreigner_is_gone_around(portsup: Portsup, stack: int, host: str) -> None:
-    """A port on which somebody else listens, on any address, is passed over and its user named."""
-    with foreigner(stack, host) as other:
-        assert portsup.run("up", "-i", "1", "--wait").returncode == 0
-        ports = {service["name"]: service["port"] for service in portsup.instance(1)["services"]}
-        assert ports["mcp"] == stack + 1
-        said = portsup.run("why", str(stack))
-        assert said.returncode == 0
-        assert f"pid {other.pid}" in said.stdout
-        assert other.poll() is None
-
-
 def test_a_pool_full_of_foreigners(portsup: Portsup, portsup_home: Home, stack: int) -> None:
     """Exit 69 naming them; they live on and nothing of ours is left."""
     with foreigner(stack) as one, foreigner(stack + 1, "::1") as two, foreigner(stack + 2) as three:

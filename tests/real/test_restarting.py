@@ -63,25 +63,6 @@ def test_policy_no(portsup: Portsup, portsup_home: Home, ports_block: int) -> No
     assert is_bindable(ports_block)
 
 
-def test_giving_up(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
-    """BACKOFF with growing waits, FATAL at the limit, the same port throughout; `up` exits 1."""
-    service = {
-        "command": [*EXIT, "import os; print(os.environ['PORT'], flush=True); raise SystemExit(3)"],
-        "pool": {"offset": 0, "size": 3},
-        "backoff": {"initial": "10ms", "factor": 2, "limit": 3},
-    }
-    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
-    running = portsup.up("-i", "1")
-    assert running.wait() == 1
-    assert running.stdout.split("\n")[:-1] == [f"web     | {ports_block}"] * 4
-    told = portsup_home.events()
-    waits = [event["reason"] for event in told if event["event"] == "unit.backoff"]
-    assert waits == [f"ended with code 3; try {i} of 3 in {2 ** (i - 1) * 0.01:g} s" for i in (1, 2, 3)]
-    (fatal,) = [event for event in told if event["event"] == "unit.fatal"]
-    assert fatal["reason"] == "ended with code 3; gave up after 3 restarts in a row"
-    assert portsup_home.lock_files() == []
-
-
 def test_a_job_that_is_done(portsup: Portsup, ports_block: int) -> None:
     """Exit 0 satisfies those who wait for it; an instance of jobs ends with 0 when all are done."""
     services = {
@@ -135,24 +116,6 @@ signal.signal(signal.SIGTERM, lambda *_: os._exit(print("asked", flush=True) or 
 print("daemon", os.getpid(), flush=True)
 signal.pause()
 """
-
-
-def test_a_service_that_daemonises_itself(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
-    """Its first process exits 0 and another one listens: still RUNNING, locked, and ended by `down`."""
-    service = {"command": [*EXIT, DAEMON], "pool": {"offset": 0, "size": 1}, "ready": {"log": "daemon"}}
-    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
-    running = portsup.up("-i", "1")
-    portsup.wait_for_services(1)
-    wait_until(lambda: "the rest goes on" in running.stderr, 5)
-    (web,) = portsup.instance(1)["services"]
-    assert (web["state"], web["restarts"]) == ("RUNNING", 0)
-    assert not is_bindable(ports_block)
-    daemon = psutil.Process(int(running.stdout.split("daemon ")[1].split("\n")[0]))
-    assert portsup.run("down").returncode == 0
-    assert not daemon.is_running()
-    assert running.wait() == 0
-    assert running.stdout.endswith("| asked\n"), "it gets the stop signal in the session that it made"
-    assert portsup_home.lock_files() == []
 
 
 def test_a_daemonised_service_that_dies(portsup: Portsup, ports_block: int) -> None:
