@@ -6,6 +6,7 @@ Exactly 3 get a port, 17 exit 69 with the holders named, no port twice, 50 times
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import pytest
 from harness import Background, Portsup, write_stack
@@ -38,10 +39,10 @@ def race(portsup: Portsup, pool: list[int]) -> None:
         assert_names(racer, portsup, winners)
 
 
-def assert_names(loser: Background, portsup: Portsup, winners: list[dict[str, object]]) -> None:
+def assert_names(loser: Background, portsup: Portsup, winners: list[dict[str, Any]]) -> None:
     refused, *lines = loser.stderr.splitlines()
     assert refused.startswith("portsup: no free port for web in ")
     for winner in winners:
-        (service,) = winner["services"]  # type: ignore[misc, has-type]
+        (service,) = winner["services"]
         who = f"test instance {winner['instance']} (web) in {portsup.cwd}, pid {winner['supervisor']['pid']}"
         assert any(line.startswith(f"  {service['port']}  {who}, for ") for line in lines), loser.stderr
