@@ -110,6 +110,23 @@ def bind_first(unbound: socket.socket, base: int) -> int:
     raise AssertionError("every port of the block is in TIME_WAIT")
 
 
+@contextlib.contextmanager
+def full_pipe() -> Iterator[int]:
+    """The write end of a pipe that takes no more and that nobody reads: what Ctrl-S does to a terminal."""
+    read_end, write_end = os.pipe()
+    try:
+        os.set_blocking(write_end, False)
+        for size in (4096, 1):
+            with contextlib.suppress(BlockingIOError):
+                while os.write(write_end, b"x" * size):
+                    pass
+        os.set_blocking(write_end, True)
+        yield write_end
+    finally:
+        os.close(read_end)
+        os.close(write_end)
+
+
 FOREIGNER = """
 import socket, sys
 listening = []

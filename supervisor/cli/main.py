@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NamedTuple, NoReturn
 
@@ -149,12 +149,13 @@ def refuse_windows(os_name: str) -> None:
         )
 
 
-def fail(failure: BaseException) -> int:
+def fail(failure: BaseException, write: Callable[[str], None] | None = None) -> int:
+    """Say by `write` (default: to stderr) what went wrong; returns the exit code."""
     if os.environ.get("PORTSUP_DEBUG", "0") not in ("", "0"):
         _print_traceback(failure)
     error = as_portsup_error(failure)
-    for line in render(error, colour=has_colour(sys.stderr)):
-        _write_line(line)
+    lines = render(error, colour=has_colour(sys.stderr))
+    (write or _write)("".join(f"{line}\n" for line in lines))
     return error.exit_code
 
 
@@ -226,12 +227,12 @@ def render(error: PortsupError, *, colour: bool) -> list[str]:
     return lines
 
 
-def _write_line(line: str) -> None:
-    """Write a rendered line, whose colours are ours. Nobody can be told that stderr is gone."""
+def _write(lines: str) -> None:
+    """Write rendered lines, whose colours are ours. Nobody can be told that stderr is gone."""
     if sys.stderr is None:
         return
     try:
-        sys.stderr.write(line + "\n")
+        sys.stderr.write(lines)
         sys.stderr.flush()
     except OSError:
         pass

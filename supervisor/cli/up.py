@@ -16,6 +16,7 @@ from supervisor.cli.options import examples, file_option, instance_option, named
 from supervisor.cli.order import Order
 from supervisor.cli.output import has_colour
 from supervisor.errors import UsageError
+from supervisor.process.forked import last_words
 from supervisor.process.guard import GuardLink, guarded
 
 
@@ -122,6 +123,6 @@ def _in_foreground(order: Order) -> int:
 
             return bring_up(order, link, lambda _standing: None)
         except Exception as failure:
-            return fail(failure)
+            return fail(failure, last_words)
 
     return guarded(supervise, paths.lock_folder())

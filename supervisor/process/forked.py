@@ -10,6 +10,8 @@ from typing import NoReturn
 
 from supervisor.errors import MORE_DESCRIPTORS, NO_DESCRIPTORS, ExitCode, PortsupError
 
+LAST_WORDS_SECONDS = 1.0
+
 
 def fork() -> int:
     """As os.fork, with nothing left in a buffer to be written twice. Raises PortsupError."""
@@ -65,11 +67,32 @@ def flush() -> None:
 
 
 def say(line: str) -> None:
-    """One line for the person at the terminal, if that is still there."""
+    """One line for the person at the terminal, if that takes it."""
+    last_words(f"portsup: {line}\n")
+
+
+def last_words(text: str) -> None:
+    """Write to stderr, and wait LAST_WORDS_SECONDS at the most: a terminal after Ctrl-S, or a pipe that
+    nobody reads, would never take it.
+
+    By a thread: to make the descriptor non-blocking would do the same to the user's shell, which shares it.
+    """
+    import threading
+
+    writer = threading.Thread(target=_write, args=(text.encode(errors="backslashreplace"),), daemon=True)
     try:
-        print(f"portsup: {line}", file=sys.stderr, flush=True)
-    except (OSError, ValueError):
-        pass
+        writer.start()
+    except RuntimeError:
+        return  # no more threads to be had
+    writer.join(LAST_WORDS_SECONDS)
+
+
+def _write(data: bytes) -> None:
+    try:
+        while data:
+            data = data[os.write(2, data) :]
+    except OSError:
+        pass  # its reader is gone, or it is closed
 
 
 def hup_is_ignored() -> bool:

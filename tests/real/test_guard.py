@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import ROOT
+from harness import ROOT, full_pipe
 from process_help import CHILDREN, alive, pid_in, settable, until
 
 from supervisor.platform import os_facts
@@ -214,26 +214,18 @@ def test_a_killed_supervisors_services_are_ended(start: Start, folder: Path) -> 
     assert guard.stderr() == "portsup: the supervisor was killed (signal KILL); its services were ended\n"
 
 
-def test_a_terminal_that_takes_no_more_keeps_no_lock(start: Start, folder: Path) -> None:
-    """After Ctrl-S the guard's last words block; by then everything is given back."""
-    read_end, write_end = os.pipe()
-    try:
-        os.set_blocking(write_end, False)
-        for size in (4096, 1):
-            with contextlib.suppress(BlockingIOError):
-                while os.write(write_end, b"x" * size):
-                    pass
-        os.set_blocking(write_end, True)
-        guard = start("services", stderr=write_end)
+def test_a_terminal_that_takes_no_more_keeps_nothing(start: Start, folder: Path) -> None:
+    """After Ctrl-S the guard's last words are lost; locks and socket are given back, and it ends."""
+    with full_pipe() as stalled:
+        guard = start("services", stderr=stalled)
         supervisor = guard.line()["supervisor"]
         pid_in(folder / str(SERVICES - 1) / "worker")
         guard.look()
         os.kill(supervisor, signal.SIGKILL)
-        until(lambda: not list((folder / "locks").iterdir()))
+        assert guard.ended() == 128 + signal.SIGKILL
+        assert list((folder / "locks").iterdir()) == []
         assert not (folder / "control").exists()
-    finally:
-        os.close(read_end)
-        os.close(write_end)
+        assert os.get_blocking(stalled), "whoever shares it would see the change"
 
 
 def test_another_supervisors_socket_is_left_alone(start: Start, folder: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness import COMMAND, Home, Portsup, wait_until, write_stack
+from harness import COMMAND, Home, Portsup, full_pipe, wait_until, write_stack
 
 PYTHON = [sys.executable, "-I", "-S", "-c"]
 
@@ -172,3 +172,27 @@ def test_a_closed_descriptor(portsup: Portsup, portsup_home: Home, ports_block: 
     for path in portsup_home.folder.rglob("*"):
         if path.is_file() and path.name != "web.log":
             assert b"web     | " not in path.read_bytes()
+
+
+def test_a_start_that_fails_before_a_stalled_terminal(
+    portsup: Portsup, portsup_home: Home, ports_block: int, tmp_path: Path
+) -> None:
+    """The control socket can't be bound, which shows when the first service runs already: `up` and the
+    service end, although nobody takes the words about it."""
+    service = {"command": [*PYTHON, "import signal; signal.pause()"], "pool": {"offset": 0, "size": 1}}
+    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
+    (tmp_path / "file").touch()
+    environ = {**portsup_home.environ, "XDG_RUNTIME_DIR": str(tmp_path / "file")}
+    with (
+        full_pipe() as stalled,
+        subprocess.Popen(
+            [*COMMAND, "up", "-i", "1"], cwd=portsup.cwd, env=environ, stderr=stalled, start_new_session=True
+        ) as up,
+    ):
+        try:
+            assert up.wait(20) == 1
+        finally:
+            up.kill()
+        assert portsup_home.processes() == []
+        assert portsup_home.lock_files() == []
+    assert "unit.spawned" in [event["event"] for event in portsup_home.events()]
