@@ -74,9 +74,7 @@ def _guarded(order: Order, answer: Answer) -> int:
     """In the daemon."""
     return _or_error(
         lambda: guarded(
-            lambda link: _or_error(lambda: _supervise(order, link, answer), answer),
-            paths.lock_folder(),
-            close_in_guard=[answer.fd],
+            lambda link: _or_error(lambda: _supervise(order, link, answer), answer), paths.lock_folder()
         ),
         answer,
     )

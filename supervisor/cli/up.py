@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -89,7 +89,7 @@ def up(
         bring_up_in_background(orders, wait=wait, timeout=timeout)
         return
     if len(orders) == 1:
-        sys.exit(_in_foreground(orders[0]))
+        _in_foreground(orders[0])
     from supervisor.cli.together import together
 
     sys.exit(together([partial(_in_foreground, replace(order, labelled=True)) for order in orders]))
@@ -112,9 +112,7 @@ def _order(services: tuple[str, ...], instance: Any, file: Path | None) -> Order
     )
 
 
-def _in_foreground(order: Order) -> int:
-    """Returns in the guard only."""
-
+def _in_foreground(order: Order) -> NoReturn:
     def supervise(link: GuardLink) -> int:
         from supervisor.cli.main import fail
 
@@ -125,4 +123,4 @@ def _in_foreground(order: Order) -> int:
         except Exception as failure:
             return fail(failure, last_words)
 
-    return guarded(supervise, paths.lock_folder())
+    guarded(supervise, paths.lock_folder())

@@ -77,6 +77,11 @@ class Platform(Protocol):
         """Direct children, zombies included."""
         ...
 
+    def children_file(self, pid: int) -> str | None:
+        """A file that says the same, in pids with spaces between, for a `pid` that has one thread; None
+        where there is no such thing."""
+        ...
+
     def environment_variable(self, pid: int, name: str) -> str | None:
         """The value that `name` had when `pid` last called exec."""
         ...

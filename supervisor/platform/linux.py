@@ -47,6 +47,9 @@ class Linux:
         lists = (_read(f"/proc/{pid}/task/{task}/children") for task in _names(f"/proc/{pid}/task"))
         return [int(child) for text in lists for child in text.split()]
 
+    def children_file(self, pid: int) -> str | None:
+        return f"/proc/{pid}/task/{pid}/children" if _kernel_lists_children() else None
+
     def environment_variable(self, pid: int, name: str) -> str | None:
         wanted = os.fsencode(name) + b"="
         for entry in _read(f"/proc/{pid}/environ").split(b"\0"):

@@ -49,6 +49,9 @@ class Posix:
     def children(self, pid: int) -> list[int]:
         return [process.pid for process in self.processes() if process.ppid == pid]
 
+    def children_file(self, _pid: int) -> str | None:
+        return None
+
     def environment_variable(self, pid: int, name: str) -> str | None:
         value: str | None = _ask(pid, "environ", {}).get(name)
         return value

@@ -22,8 +22,8 @@ class Answer:
     """The daemon's one answer to the command that started it."""
 
     fd: int
-    """Close it in the guard, so that the caller sees the end of file when the supervisor dies; -1 once
-    the answer is given."""
+    """Close-on-exec, so that the caller sees the end of file when the supervisor dies; -1 once the answer
+    is given."""
 
     def __init__(self, fd: int) -> None:
         self.fd = fd

@@ -1,19 +1,15 @@
-"""What the guard does when the supervisor died: end everyone below, remove socket and locks."""
+"""What the guard does when the supervisor died: end everyone below, remove socket and locks.
+
+What ends the tree imports nothing that isn't there already: at that moment each millisecond counts.
+"""
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # as in vigil.py
 import os
-import signal
 import stat
 import time
-from collections.abc import Sequence
-from pathlib import Path
-
-from supervisor.platform import os_facts
-from supervisor.platform.contract import Owner
-from supervisor.process.child import signal_name
-from supervisor.process.forked import say
-from supervisor.process.tree import children_until_stable, reap_children, with_descendants
+from collections.abc import Callable, Sequence
 
 SWEEP_SECONDS = 10.0
 """SIGKILL takes effect at once, save on who hangs in the kernel or isn't ours to signal."""
@@ -23,53 +19,69 @@ LOOK_EVERY = 0.002
 
 
 def clean_up(
-    code: int, supervisor: Owner | None, sockets: Sequence[bytes], lock_folder: Path, spared: frozenset[int]
+    code: int,
+    supervisor: tuple[int, int],
+    sockets: Sequence[bytes],
+    lock_folder: str,
+    children: Callable[[], Sequence[int]],
 ) -> None:
     """End whatever is left of the instance and say so on stderr.
 
-    `code` is the dead supervisor's (negative: the signal that killed it), `sockets` what it reported,
-    `spared` the guard's children from before, which it never waits for.
+    `code` is that of the dead supervisor (negative: the signal that killed it), a pid and a start time;
+    `sockets` is what it reported, `children` gives those of the guard that are to be ended.
     """
     # The socket first: while the tree lives it holds the instance number, so that nobody else can have
     # put a socket of his own in its place.
     for socket in sockets:
         _unlink_socket(socket)
-    ended, left = _sweep(spared)
-    # The locks before any word: stderr may be a terminal or a pipe that takes no more (Ctrl-S).
-    if not left and supervisor is not None:
+    ended, left = _sweep(children)
+
+    from supervisor.process.child import signal_name
+    from supervisor.process.forked import say
+
+    if not left:
         _unlink_locks(lock_folder, supervisor)
     if code < 0:
         say(f"the supervisor was killed (signal {signal_name(-code)}); its services were ended")
     elif ended:
         say(f"the supervisor ended early (code {code}); its services were ended")
     if left:
-        say(f"still alive: {', '.join(str(owner.pid) for owner in left)}; see `portsup prune`")
+        say(f"still alive: {', '.join(map(str, left))}; see `portsup prune`")
 
 
-def _sweep(spared: frozenset[int]) -> tuple[int, list[Owner]]:
-    """SIGKILL to everyone below until nobody is left. How many that were, and who is left after all."""
+def _sweep(children: Callable[[], Sequence[int]]) -> tuple[int, Sequence[int]]:
+    """SIGKILL to our children until there are none. How many that were, and who is left after all.
+
+    Whoever loses its parent becomes our child, before that parent can be waited for: with the last child
+    everyone below is gone. And nobody gets the pid of a child that nobody has waited for.
+    """
     deadline = time.monotonic() + SWEEP_SECONDS
-    ended: set[Owner] = set()
-    while alive := _alive_below(os.getpid(), spared):
+    ended: set[int] = set()
+    while found := children():
+        alive = [pid for pid in found if _is_alive(pid)]
         if time.monotonic() > deadline:
-            break
-        for owner in alive:
-            os_facts.send_signal(owner, signal.SIGKILL)
+            return len(ended), alive
         ended.update(alive)
-        time.sleep(LOOK_EVERY)
-        reap_children(spared)
-    reap_children(spared)
-    return len(ended), alive
+        for pid in alive:
+            _kill(pid)
+        if alive:  # else those that have just been waited for may have left us their children
+            time.sleep(LOOK_EVERY)
+    return len(ended), ()
 
 
-def _alive_below(pid: int, spared: frozenset[int]) -> list[Owner]:
-    return [
-        process.owner
-        for child in children_until_stable(pid)
-        if child not in spared
-        for process in with_descendants(child)
-        if not process.zombie
-    ]
+def _is_alive(child: int) -> bool:
+    """Waits for it if it isn't."""
+    try:
+        return os.waitpid(child, os.WNOHANG) == (0, 0)
+    except ChildProcessError:
+        return False
+
+
+def _kill(child: int) -> None:
+    try:
+        os.kill(child, _signal.SIGKILL)
+    except PermissionError:
+        pass  # it became another user's, as setuid programs do
 
 
 def _unlink_socket(report: bytes) -> None:
@@ -83,11 +95,16 @@ def _unlink_socket(report: bytes) -> None:
         pass
 
 
-def _unlink_locks(folder: Path, supervisor: Owner) -> None:
+def _unlink_locks(folder: str, supervisor: tuple[int, int]) -> None:
     try:
+        from pathlib import Path
+
+        from supervisor.platform.contract import Owner
         from supervisor.ports.prune import unlink_dead
 
-        unlink_dead(folder, supervisor)
+        unlink_dead(Path(folder), Owner(*supervisor))
     except Exception as error:
+        from supervisor.process.forked import say
+
         # Long after the start: the code on the disk may have been replaced or removed.
         say(f"cannot remove its lock files ({error}); see `portsup prune`")

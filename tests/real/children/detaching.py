@@ -60,7 +60,7 @@ def nested(supervise: Callable[[GuardLink, Answer], int]) -> Callable[[Answer], 
 
     def body(answer: Answer) -> int:
         note("daemon", str(os.getpid()))
-        return guarded(lambda link: supervise(link, answer), FOLDER / "locks", close_in_guard=[answer.fd])
+        guarded(lambda link: supervise(link, answer), FOLDER / "locks")
 
     return body
 

@@ -139,5 +139,4 @@ def masks(link: GuardLink) -> int:
 
 
 if __name__ == "__main__":
-    code = guarded(globals()[sys.argv[1]], FOLDER / "locks")
-    sys.exit(code)
+    guarded(globals()[sys.argv[1]], FOLDER / "locks")

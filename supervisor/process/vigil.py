@@ -1,0 +1,129 @@
+"""What the guard is from the fork on: a program of its own, which waits for the supervisor's end.
+
+A guard that went on in the command that forked it would keep that one's memory for as long as the
+instance lives: every page of it that the supervisor writes to becomes the guard's alone. So this imports
+next to nothing until the supervisor is dead.
+"""
+
+from __future__ import annotations
+
+# Not `signal`: its enums would be a fifth of all the memory that the guard has.
+import _signal  # type: ignore[import-not-found]
+import os
+import sys
+
+COMMANDS = {
+    _signal.SIGINT: b"I",
+    _signal.SIGTERM: b"T",
+    _signal.SIGHUP: b"H",
+    _signal.SIGQUIT: b"T",  # Ctrl-\ would end guard and supervisor at once, and leave the services behind
+}
+
+PATIENCE = 3
+"""The first stop command is for an orderly stop, the second to kill at once; with the third the guard
+doesn't rely on the supervisor any more."""
+
+FINISHED = b"finished"
+SOCKET = b"socket "
+
+
+def main() -> None:
+    """The command line is `Vigil.argv`'s. Exits with the code for the whole."""
+    sys.exit(Vigil.from_argv(sys.argv[1:]).keep())
+
+
+class Vigil:
+    def __init__(
+        self,
+        supervisor: tuple[int, int],
+        *,
+        commands_fd: int,
+        report_fd: int,
+        commands: frozenset[int],
+        spared: frozenset[int],
+        lock_folder: str,
+        children_file: str,
+    ) -> None:
+        """`supervisor` is its pid and start time, `commands` the signals that are stop commands,
+        `spared` the guard's children from before, which it never waits for, and `children_file` what
+        the platform says of where a process can read who its children are."""
+        self._supervisor = supervisor
+        self._commands_fd = commands_fd
+        self._report_fd = report_fd
+        self._commands = commands
+        self._spared = spared
+        self._lock_folder = lock_folder
+        self._children_file = children_file
+
+    def argv(self) -> list[str]:
+        """As words, for `from_argv` on the other side of an exec."""
+        lists = (self._supervisor, (self._commands_fd, self._report_fd), self._commands, self._spared)
+        return [*(",".join(map(str, numbers)) for numbers in lists), self._lock_folder, self._children_file]
+
+    @staticmethod
+    def from_argv(words: list[str]) -> Vigil:
+        *lists, lock_folder, children_file = words
+        supervisor, pipes, commands, spared = ([int(n) for n in text.split(",") if n] for text in lists)
+        return Vigil(
+            (supervisor[0], supervisor[1]),
+            commands_fd=pipes[0],
+            report_fd=pipes[1],
+            commands=frozenset(commands),
+            spared=frozenset(spared),
+            lock_folder=lock_folder,
+            children_file=children_file,
+        )
+
+    def keep(self) -> int:
+        """Wait for the supervisor's end, and end whatever it didn't. Returns the code for the whole."""
+        code = os.waitstatus_to_exitcode(self._wait())
+        reports = self._reports()
+        os.close(self._commands_fd)
+        os.close(self._report_fd)
+        if code < 0 or FINISHED not in reports:
+            from supervisor.process.sweep import clean_up
+
+            sockets = [report[len(SOCKET) :] for report in reports if report.startswith(SOCKET)]
+            clean_up(code, self._supervisor, sockets, self._lock_folder, self._children)
+        return code if code >= 0 else 128 - code
+
+    def _wait(self) -> int:
+        """Pass commands on until the supervisor has exited; its wait status."""
+        count = 0
+        while True:
+            got = _signal.sigwait({*self._commands, _signal.SIGCHLD})
+            if got in self._commands:
+                count += 1
+                self._pass_on(COMMANDS[got], last=count >= PATIENCE)
+            # Whatever woke us: CHLD may tell of somebody else, and two of them may come as one.
+            pid, status = os.waitpid(self._supervisor[0], os.WNOHANG)
+            if pid:
+                return status
+
+    def _pass_on(self, command: bytes, *, last: bool) -> None:
+        if last:
+            os.kill(self._supervisor[0], _signal.SIGKILL)
+            return
+        try:
+            os.write(self._commands_fd, command)
+        except OSError:
+            pass  # it has just died: CHLD is on its way
+
+    def _reports(self) -> list[bytes]:
+        # Not until the end of file: a child that is about to exec may hold a copy of the other end.
+        os.set_blocking(self._report_fd, False)
+        try:
+            return os.read(self._report_fd, 65536).split(b"\0")
+        except BlockingIOError:
+            return []
+
+    def _children(self) -> list[int]:
+        """Those that are left, save the spared ones."""
+        if self._children_file:
+            with open(self._children_file, "rb", buffering=0) as file:
+                found = [int(pid) for pid in file.read().split()]
+        else:
+            from supervisor.platform import os_facts
+
+            found = os_facts.children(os.getpid())
+        return [pid for pid in found if pid not in self._spared]
