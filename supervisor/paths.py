@@ -59,15 +59,27 @@ def socket_path(name: str, environ: Mapping[str, str] = os.environ) -> Path:
     """The path of a socket called `name`, hashed where the kernel would refuse its length."""
     folder = runtime_folder(environ)
     path = folder / f"{name}.sock"
-    if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
+    if _leaves_room(path):
         return path
     import hashlib
 
     hashed = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
     short = folder / f"{hashed}.sock"
-    if len(os.fsencode(short)) <= SOCKET_PATH_MAX:
-        return short
-    return Path(f"/tmp/portsup-{os.getuid()}") / f"{hashed}.sock"
+    return short if _leaves_room(short) else Path(f"/tmp/portsup-{os.getuid()}") / f"{hashed}.sock"
+
+
+def _leaves_room(path: Path) -> bool:
+    """Whether the shortest of its services' sockets fits into the kernel's structure."""
+    return len(os.fsencode(path)) + len("-01234567") <= SOCKET_PATH_MAX
+
+
+def service_socket(control: Path, service: str) -> Path:
+    """The path of a socket of one service's own: beside the instance's control socket and beginning with
+    its name, so that whoever knows the instance's record finds it."""
+    path = control.with_name(f"{control.stem}-{service}.sock")
+    if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
+        return path
+    return control.with_name(f"{control.stem}-{zlib.crc32(os.fsencode(service)):08x}.sock")
 
 
 def bind_private(socket: Socket, path: Path, what: str) -> None:

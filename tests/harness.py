@@ -139,10 +139,12 @@ sys.stdin.read()
 
 
 @contextlib.contextmanager
-def foreigner(port: int, *hosts: str) -> Iterator[subprocess.Popen[str]]:
+def foreigner(
+    port: int, *hosts: str, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """A process that portsup did not start and that listens on `port` of `hosts` (127.0.0.1)."""
     arguments = [sys.executable, "-I", "-S", "-c", FOREIGNER, str(port), *(hosts or ("127.0.0.1",))]
-    process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
     with process:
         try:
             assert process.stdout is not None and process.stdout.readline() == "listening\n"

@@ -198,7 +198,7 @@ class _Instance:
         announce(Standing(self._record, failed, self._notices))
 
     def _notify_path(self, service: str) -> Path:
-        return paths.socket_path(f"{self._record.instance_id}-{service}")
+        return paths.service_socket(Path(self._record.socket), service)
 
     def _held(self, service: str) -> list[Reservation]:
         return [held for held in self._reservations if held.service == service]

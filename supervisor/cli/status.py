@@ -11,9 +11,13 @@ from supervisor import paths
 from supervisor.cli import target
 from supervisor.cli.options import examples, file_option, gives_way, instance_option, json_option
 from supervisor.cli.output import emit_json, note
-from supervisor.control import registry
+from supervisor.control import client, registry
 from supervisor.errors import ExitCode
+from supervisor.records import InstanceRecord
 from supervisor.snapshot import InstanceSnapshot, document
+
+Owners = dict[str, int]
+"""Instance id → uid, of the instances that this user may not ask."""
 
 WATCH_SECONDS = 1.0
 
@@ -57,26 +61,33 @@ def status(
             ctx.exit(ExitCode.SERVICE_FAILED)
 
 
-def _look(config: Path | None, instance: int | None) -> list[InstanceSnapshot]:
+def _look(config: Path | None, instance: int | None) -> tuple[list[InstanceSnapshot], Owners]:
     """Raises NotRunning if an instance was named that has no record."""
+    records = _records(config, instance)
+    others = {record.instance_id: record.uid for record in records if not client.may_ask(record)}
+    return registry.snapshots_of(records), others
+
+
+def _records(config: Path | None, instance: int | None) -> list[InstanceRecord]:
     if config is None:
-        return registry.snapshots(paths.lock_folder(), include_dead=True)
+        return registry.instances(paths.lock_folder(), include_dead=True)
     records = target.of_worktree(config)
-    if instance is not None:
-        records = [record for record in records if record.instance == instance]
-        if not records:
-            raise target.not_up(config, instance)
-    return registry.snapshots_of(records)
+    if instance is None:
+        return records
+    named = [record for record in records if record.instance == instance]
+    if not named:
+        raise target.not_up(config, instance)
+    return named
 
 
 def _show_once(config: Path | None, instance: int | None, as_json: bool) -> list[InstanceSnapshot]:
-    instances = _look(config, instance)
+    instances, others = _look(config, instance)
     if as_json:
         emit_json(document(instances))
     elif instances:
         from supervisor.cli import views
 
-        views.show(views.status_view(instances))
+        views.show(views.status_view(instances, others))
     else:
         note(_nothing(config))
     return instances
@@ -102,7 +113,7 @@ def _watch(config: Path | None, instance: int | None) -> None:
             time.sleep(WATCH_SECONDS)
     with Live(console=console, auto_refresh=False) as live:
         while True:
-            instances = _look(config, instance)
-            view = views.status_view(instances) if instances else views.View([], [_nothing(config)])
+            instances, others = _look(config, instance)
+            view = views.status_view(instances, others) if instances else views.View([], [_nothing(config)])
             live.update(views.renderable(view, console.width), refresh=True)
             time.sleep(WATCH_SECONDS)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from supervisor.cli.output import emit, has_colour, is_terminal, printable
+from supervisor.ports.wording import or_root
 from supervisor.snapshot import InstanceSnapshot, ServiceSnapshot
 
 if TYPE_CHECKING:
@@ -110,8 +111,11 @@ def home_as_tilde(path: str) -> str:
     return "~" + path.removeprefix(home) if home and f"{path}/".startswith(f"{home}/") else path
 
 
-def status_view(instances: Sequence[InstanceSnapshot]) -> View:
-    """Every service of `instances`, and below them why some are not RUNNING."""
+def status_view(instances: Sequence[InstanceSnapshot], others: Mapping[str, int] | None = None) -> View:
+    """Every service of `instances`, and below them why some are not RUNNING.
+
+    `others` gives the uid for the id of each that is another user's, and so can't be asked.
+    """
     several = len({instance.config for instance in instances}) > 1
     rows = [row for instance in instances for row in _status_rows(instance, several)]
     titles = [
@@ -125,7 +129,8 @@ def status_view(instances: Sequence[InstanceSnapshot]) -> View:
         Column("restarts", (), drop=3, right=True),
         Column("uptime", (), drop=2, right=True),
     ]
-    lines = [line for instance in instances for line in _reasons(instance, several)]
+    uids = others or {}
+    lines = [line for one in instances for line in _reasons(one, several, uids.get(one.instance_id))]
     return View(_filled(titles, rows), lines)
 
 
@@ -161,9 +166,12 @@ def _ports(service: ServiceSnapshot) -> str:
     return " ".join(main + named) or "-"
 
 
-def _reasons(instance: InstanceSnapshot, several: bool) -> list[str]:
+def _reasons(instance: InstanceSnapshot, several: bool, other: int | None) -> list[str]:
+    """`other` is the uid of the other user whose it is."""
     label = _label(instance, several)
     pid = instance.supervisor_pid
+    if other is not None:
+        return [f"{label}: {_others(instance, other)}"]
     if instance.state == "dead":
         return [f"{label}: its supervisor (pid {pid}) is dead; `portsup prune` clears what it left"]
     if instance.state == "suspended":
@@ -175,6 +183,13 @@ def _reasons(instance: InstanceSnapshot, several: bool) -> list[str]:
         for service in instance.services
         if (why := _reason(service)) is not None
     ]
+
+
+def _others(instance: InstanceSnapshot, uid: int) -> str:
+    pid = instance.supervisor_pid
+    if instance.state == "dead":
+        return f"its supervisor (pid {pid}) is dead; {or_root(uid)} must run `portsup prune`"
+    return f"its supervisor (pid {pid}) belongs to uid {uid}, so that it can't be asked"
 
 
 def _reason(service: ServiceSnapshot) -> str | None:

@@ -34,6 +34,13 @@ def why(port: int, file: Path | None, as_json: bool) -> None:
 
     Asks the lock file, the record in it and the kernel. If there is a services.toml here, it says
     too which of its pools the port is in.
+
+    In JSON "holding" is "free", "held" (its supervisor lives), "claiming" (being taken at this moment),
+    "leftover" (the supervisor is dead, and some of what it started live), "stale" (a lock that nobody
+    stands behind), "foreign" (not locked, and somebody listens) or "unusable" (its lock file is no file).
+    Beside it stand "port", the lock's "record", "file" and "file_uid", the "survivors" of a dead
+    supervisor, who listens ("listeners"; "of_holder" says whether for who has the lock), "pools", and in
+    words "line" and "hint".
     """
     report = inspect(paths.lock_folder(), port)
     config = _config(file)
@@ -41,22 +48,16 @@ def why(port: int, file: Path | None, as_json: bool) -> None:
     if as_json:
         emit_json({"schema": SCHEMA, **report.to_json(), "pools": pools})
         return
-    lines = [report.line(), *_listeners(report), *(_pool_line(pool) for pool in pools), *_hint(report)]
+    lines = [report.line(), *report.further_lines(), *map(_pool_line, pools), *_hint(report)]
     emit("".join(f"{printable(line)}\n" for line in lines))
-
-
-def _listeners(report: PortReport) -> list[str]:
-    """Who really listens, where the report's line is about who holds the lock."""
-    if report.holding is Holding.FOREIGN:
-        return []
-    return [f"listening: {user}" for user in report.listeners]
 
 
 def _hint(report: PortReport) -> list[str]:
     """For a port that is held nothing may be wrong, so that the way to free it isn't advice."""
     if report.holding is Holding.FREE:
         return []
-    return [f"{'to free it' if report.holding is Holding.HELD else 'hint'}: {report.hint()}"]
+    fine = report.holding is Holding.HELD and not report.strangers
+    return [f"{'to free it' if fine else 'hint'}: {report.hint()}"]
 
 
 def _running(config: Config) -> set[int]:

@@ -1,4 +1,4 @@
-"""What dead supervisors left behind: processes, lock files, control sockets. Looks, touches nothing.
+"""What dead supervisors left behind: processes, lock files, sockets. Looks, touches nothing.
 
 A process is told by its marker, by its session, or by the lock that it inherited. That proves that
 portsup started it, with two exceptions: a session whose first process is gone may be another's by
@@ -9,7 +9,6 @@ since anybody may write into the lock folder.
 from __future__ import annotations
 
 import os
-import socket
 import stat
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -18,21 +17,24 @@ from pathlib import Path
 from typing import Any
 
 from supervisor import records
+from supervisor.errors import LockFolderError
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Owner, Process
 from supervisor.ports import wording
 from supervisor.ports.liveness import (
+    Census,
     Liveness,
     heirs,
     in_session,
-    leaders,
+    is_being_taken,
     liveness,
-    marker,
     service_of,
 )
 from supervisor.ports.lock import OPEN_FLAGS, is_locked
-from supervisor.ports.owner import unit
-from supervisor.records import InstanceRecord, Record
+from supervisor.ports.report import unit
+from supervisor.records import PortRecord, Record
+
+PRUNE = "run `portsup prune`"
 
 
 class Kind(StrEnum):
@@ -46,10 +48,14 @@ class Leftover:
     """One thing that a dead supervisor left."""
 
     kind: Kind
-    unit: str
-    """Whose it was: stack, instance, service, worktree."""
+    instance_id: str | None
+    instance: str
+    """Whose it was: stack, instance, worktree, and how that one ended."""
+    service: str | None
     why: str
     """By what it is told."""
+    uid: int
+    """Whose it is."""
     path: Path | None = None
     """Of a file or socket."""
     owner: Owner | None = None
@@ -57,20 +63,31 @@ class Leftover:
     command: str = ""
     kept: str | None = None
     """Why prune leaves it alone; None if it doesn't."""
+    hint: str | None = None
+    """What to do instead."""
 
     @property
     def name(self) -> str:
         return f"pid {self.owner.pid} ({self.command})" if self.owner else str(self.path)
 
+    @property
+    def ours(self) -> bool:
+        """Whether it is this user's to clear."""
+        return os.geteuid() in (0, self.uid)
+
     def to_json(self) -> dict[str, Any]:
         return {
             "kind": self.kind.value,
-            "unit": self.unit,
+            "instance_id": self.instance_id,
+            "instance": self.instance,
+            "service": self.service,
             "why": self.why,
+            "uid": self.uid,
             "path": str(self.path) if self.path else None,
             "owner": asdict(self.owner) if self.owner else None,
             "command": self.command,
             "kept": self.kept,
+            "hint": self.hint,
         }
 
 
@@ -85,8 +102,24 @@ class DeadFile:
     locked: bool
 
     @property
-    def unit(self) -> str:
-        return unit(self.record) if self.record else "nobody known"
+    def instance_id(self) -> str | None:
+        return self.record.instance_id if self.record else None
+
+    @property
+    def instance(self) -> str:
+        """Of whom it tells."""
+        if self.record is None:
+            return "lock files without a record, which nobody holds"
+        return f"{unit(self.record, '')}, {self._end(self.record)}"
+
+    def _end(self, record: Record) -> str:
+        if self.rebooted:
+            return "from before the machine was started anew"
+        return f"whose supervisor, pid {record.supervisor.pid}, is dead"
+
+    @property
+    def service(self) -> str | None:
+        return self.record.service if isinstance(self.record, PortRecord) else None
 
     @property
     def rebooted(self) -> bool:
@@ -99,40 +132,46 @@ class Evidence:
 
     process: Process
     file: DeadFile
-    record: Record
     why: str
     proven: bool
     """Whether it proves that portsup started that process."""
-    service: str | None = None
-
-
-def find(folder: Path) -> list[Leftover]:
-    """Processes first, then the sockets and files that stay as long as those live."""
-    dead = list(dead_files(folder))
-    rest = (leftover for file in dead for leftover in (*sockets_of(file, folder), told_file(file)))
-    return [*_processes(dead, folder), *rest]
+    service: str | None
 
 
 def lock_files(folder: Path) -> list[Path]:
-    return [*sorted(folder.glob("port-*.lock.json")), *sorted(folder.glob("instance-*.lock.json"))]
+    """Those of ports, then those of instances, by number. Raises LockFolderError."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - Path.glob says nothing of a folder that it can't read
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise LockFolderError(
+            f"cannot look into {folder}: {error.strerror}",
+            hint="repair it, or name another folder in PORTSUP_LOCK_DIR",
+        ) from error
+    of_ports, of_instances = (
+        [name for name in names if name.startswith(kind) and name.endswith(".lock.json")]
+        for kind in ("port-", "instance-")
+    )
+    return [folder / name for kind in (of_ports, of_instances) for name in sorted(kind, key=_by_number)]
+
+
+def _by_number(name: str) -> tuple[int, str]:
+    return len(name), name
 
 
 def dead_files(folder: Path) -> Iterator[DeadFile]:
     for path in lock_files(folder):
-        if found := dead_file(path):
+        try:
+            fd = os.open(path, os.O_RDONLY | OPEN_FLAGS)
+        except OSError:
+            continue
+        try:
+            found = _dead_file(path, fd)
+        finally:
+            os.close(fd)
+        if found:
             yield found
-
-
-def dead_file(path: Path) -> DeadFile | None:
-    """None also where the file can't be opened."""
-    try:
-        fd = os.open(path, os.O_RDONLY | OPEN_FLAGS)
-    except OSError:
-        return None
-    try:
-        return _dead_file(path, fd)
-    finally:
-        os.close(fd)
 
 
 def _dead_file(path: Path, fd: int) -> DeadFile | None:
@@ -148,11 +187,16 @@ def _dead_file(path: Path, fd: int) -> DeadFile | None:
     return DeadFile(path, record, (status.st_dev, status.st_ino), status.st_uid, locked)
 
 
-def _processes(dead: Sequence[DeadFile], folder: Path) -> Iterator[Leftover]:
-    live = [process for process in os_facts.processes() if not process.zombie]
+def processes(dead: Sequence[DeadFile]) -> Iterator[Leftover]:
+    census = Census()
     above = _self_and_ancestors()
     told: dict[Owner, Leftover] = {}
-    for evidence in (*_by_marker(dead, live), *_by_session(dead, live, folder), *_by_lock(dead, live)):
+    of_this_boot = [file for file in dead if file.record and not file.rebooted]
+    for evidence in (
+        *_by_marker(of_this_boot, census),
+        *_by_session(of_this_boot, census),
+        *_by_lock(of_this_boot, census),
+    ):
         owner = evidence.process.owner
         known = told.get(owner)
         if known is None or known.kept:
@@ -161,61 +205,71 @@ def _processes(dead: Sequence[DeadFile], folder: Path) -> Iterator[Leftover]:
 
 
 def _process(evidence: Evidence, above: Collection[int]) -> Leftover:
+    process, file = evidence.process, evidence.file
+    uid = os_facts.uid(process.pid)
+    kept, hint = _why_kept(evidence, uid, above) or (None, None)
     return Leftover(
         Kind.PROCESS,
-        unit(evidence.record, evidence.service),
+        file.instance_id,
+        file.instance,
+        evidence.service,
         evidence.why,
-        owner=evidence.process.owner,
-        command=wording.command(os_facts.command_line(evidence.process.pid)),
-        kept=_why_kept(evidence, above),
+        -1 if uid is None else uid,
+        owner=process.owner,
+        command=wording.command(os_facts.command_line(process.pid)),
+        kept=kept,
+        hint=hint,
     )
 
 
-def _by_marker(dead: Sequence[DeadFile], live: Sequence[Process]) -> Iterator[Evidence]:
-    markers = [(process, found) for process in live if (found := marker(process.pid))]
-    for file, record in _this_boot(dead):
-        for process, found in markers:
-            service = service_of(found, record.instance_id)
-            if service is not None:
-                yield Evidence(process, file, record, "carries its marker", True, service)
-
-
-def _by_session(dead: Sequence[DeadFile], live: Sequence[Process], folder: Path) -> Iterator[Evidence]:
-    for file, record in _this_boot(dead):
-        for leader in leaders(record, folder):
-            proven = os_facts.process(leader.pid) is not None
-            for process in in_session(leader, live):
-                yield Evidence(process, file, record, f"in the session of its pid {leader.pid}", proven)
-
-
-def _by_lock(dead: Sequence[DeadFile], live: Sequence[Process]) -> Iterator[Evidence]:
-    held = {file.identity: record.supervisor for file, record in _this_boot(dead) if file.locked}
-    found = heirs(held)
-    for file, record in _this_boot(dead):
-        for process in live:
-            if file.identity in found.get(process.owner, ()):
-                yield Evidence(process, file, record, "holds its lock", True)
-
-
-def _this_boot(dead: Sequence[DeadFile]) -> Iterator[tuple[DeadFile, Record]]:
-    """Nobody outlives a boot, and the pids of then mean others now."""
+def _by_marker(dead: Sequence[DeadFile], census: Census) -> Iterator[Evidence]:
     for file in dead:
-        if file.record and not file.rebooted:
-            yield file, file.record
+        for process, found in census.marked:
+            service = service_of(found, file.record.instance_id) if file.record else None
+            if service is not None:
+                yield Evidence(process, file, "carries its marker", True, wording.printable(service))
 
 
-def _why_kept(evidence: Evidence, above: Collection[int]) -> str | None:
+def _by_session(dead: Sequence[DeadFile], census: Census) -> Iterator[Evidence]:
+    """Each child is named by the record of its own port: an instance's record names none."""
+    for file in dead:
+        leader = file.record.child if isinstance(file.record, PortRecord) else None
+        if leader is None:
+            continue
+        # Who leads the session still, after the census was taken, led it then.
+        proven = _is_there(leader)
+        for process in in_session(leader, census.live):
+            yield Evidence(process, file, f"in the session of its pid {leader.pid}", proven, file.service)
+
+
+def _is_there(owner: Owner) -> bool:
+    """Also as a zombie, which keeps its pid from being given to anybody else."""
+    found = os_facts.process(owner.pid)
+    return found is not None and found.owner == owner
+
+
+def _by_lock(dead: Sequence[DeadFile], census: Census) -> Iterator[Evidence]:
+    held = {file.identity: file for file in dead if file.locked}
+    found = heirs({identity: file.record.supervisor for identity, file in held.items() if file.record})
+    for process in census.live:
+        for identity in found.get(process.owner, ()):
+            yield Evidence(process, held[identity], "holds its lock", True, held[identity].service)
+
+
+def _why_kept(evidence: Evidence, uid: int | None, above: Collection[int]) -> tuple[str, str] | None:
+    """The reason, and what to do instead."""
     process, file = evidence.process, evidence.file
     if process.pid in above:
-        return "this command runs below it"
-    uid = os_facts.uid(process.pid)
+        return "this command runs below it", f"leave it, then {PRUNE} again"
     if file.uid not in (0, uid):
-        return f"it is uid {uid}'s, the lock file uid {file.uid}'s"
+        reason = f"it is uid {uid}'s and the lock file uid {file.uid}'s, which proves nothing"
+        return reason, f"{wording.or_root(uid)} may `kill {process.pid}`"
     if os.geteuid() not in (0, uid):
-        return f"uid {uid} or root must run `portsup prune`"
-    return (
-        None if evidence.proven else "its session's first process is gone, so who started it can't be proven"
-    )
+        return f"it is uid {uid}'s", f"{wording.or_root(uid)} must {PRUNE}"
+    if not evidence.proven:
+        reason = "its session's first process is gone, so who started it can't be proven"
+        return reason, f"if it is yours, `kill {process.pid}`"
+    return None
 
 
 def _self_and_ancestors() -> set[int]:
@@ -228,64 +282,46 @@ def _self_and_ancestors() -> set[int]:
     return found
 
 
-def told_file(file: DeadFile) -> Leftover:
+def files(
+    dead: Sequence[DeadFile], told: Sequence[Leftover], *, staying: bool
+) -> Iterator[tuple[DeadFile, Leftover]]:
+    """What is to become of each of `dead`, given the processes that `processes` told, which are `staying`
+    all, or else only where they are kept. One that a claimer is just taking over isn't left over."""
+    found = {process.instance_id for process in told}
+    remain = {process.instance_id for process in told if staying or process.kept}
+    for file in dead:
+        unseen = file.locked and file.instance_id not in (remain if staying else found)
+        if not unseen:
+            yield file, _file(file, _why_file_kept(file, file.instance_id in remain))
+        elif not is_being_taken(file.identity):
+            yield file, _file(file, ("somebody who can't be seen holds it", f"root must {PRUNE}"))
+
+
+def _why_file_kept(file: DeadFile, lived_in: bool) -> tuple[str, str] | None:
+    """The reason, and what to do instead."""
+    if os.geteuid() not in (0, file.uid):
+        return f"it is uid {file.uid}'s", f"{wording.or_root(file.uid)} must {PRUNE}"
+    if lived_in:
+        return "processes of its instance live", f"once they have ended, {PRUNE} again"
+    return None
+
+
+def _file(file: DeadFile, why_kept: tuple[str, str] | None) -> Leftover:
     if file.record is None:
         why = "nobody holds it and it has no record"
     elif file.rebooted:
         why = "from before the machine was started anew"
     else:
         why = f"its supervisor, pid {file.record.supervisor.pid}, is dead"
-    kept = None if os.geteuid() in (0, file.uid) else f"uid {file.uid} or root must run `portsup prune`"
-    return Leftover(Kind.FILE, file.unit, why, path=file.path, kept=kept)
-
-
-def sockets_of(file: DeadFile, folder: Path) -> Iterator[Leftover]:
-    """The control socket of a dead supervisor, unless a live one has its path now, and those on which its
-    services were to notify it.
-
-    Only out of a file of this user's own: anybody may write any path into theirs.
-    """
-    if not isinstance(file.record, InstanceRecord) or file.uid != os.geteuid():
-        return
-    control = Path(file.record.socket)
-    for path in (control, *_notify_sockets(control.parent, file.record.instance_id)):
-        if _is_dead_socket(path, folder):
-            yield Leftover(Kind.SOCKET, file.unit, "nobody listens there", path=path)
-
-
-def _notify_sockets(folder: Path, instance_id: str) -> list[Path]:
-    """Those whose names tell; one whose path would be too long has a hash for a name."""
-    try:
-        names = os.listdir(folder)  # noqa: PTH208
-    except (OSError, ValueError):
-        return []
-    return [
-        folder / name
-        for name in sorted(names)
-        if name.startswith(f"{instance_id}-") and name.endswith(".sock")
-    ]
-
-
-def _is_dead_socket(path: Path, folder: Path) -> bool:
-    try:
-        found = os.lstat(path)
-    except (OSError, ValueError):
-        return False
-    if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid():
-        return False
-    live = (record for record in records.instance_records(folder) if liveness(record) is Liveness.ALIVE)
-    if any(record.socket == str(path) for record in live):
-        return False
-    return _refuses(path)
-
-
-def _refuses(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
-        asking.settimeout(1.0)
-        try:
-            asking.connect(str(path))
-        except ConnectionRefusedError:
-            return True
-        except OSError:
-            return False
-    return False
+    kept, hint = why_kept or (None, None)
+    return Leftover(
+        Kind.FILE,
+        file.instance_id,
+        file.instance,
+        file.service,
+        why,
+        file.uid,
+        path=file.path,
+        kept=kept,
+        hint=hint,
+    )

@@ -44,15 +44,26 @@ def leaders(record: Record, folder: Path) -> tuple[Owner, ...]:
     return tuple(found.child for found in ports if found.child)
 
 
+class Census:
+    """One look at all processes, for asking after as many instances as need be."""
+
+    def __init__(self) -> None:
+        self.live = [process for process in os_facts.processes() if not process.zombie]
+        self.marked = [(process, found) for process in self.live if (found := marker(process.pid))]
+
+    def survivors(self, instance_id: str, leaders: tuple[Owner, ...] = ()) -> tuple[Owner, ...]:
+        """Live processes of a dead supervisor's instance, told by their marker PORTSUP_UNIT or by being
+        in the session of one of `leaders`."""
+        told = {process.owner for leader in leaders for process in in_session(leader, self.live)}
+        told.update(
+            process.owner for process, found in self.marked if service_of(found, instance_id) is not None
+        )
+        return tuple(sorted(told, key=lambda owner: (owner.started, owner.pid)))
+
+
 def survivors(instance_id: str, leaders: tuple[Owner, ...] = ()) -> tuple[Owner, ...]:
-    """Live processes of a dead supervisor's instance, told by their marker PORTSUP_UNIT or by being
-    in the session of one of `leaders`."""
-    live = [process for process in os_facts.processes() if not process.zombie]
-    told = {process.owner for leader in leaders for process in in_session(leader, live)}
-    for process in live:
-        if process.owner not in told and service_of(marker(process.pid), instance_id) is not None:
-            told.add(process.owner)
-    return tuple(sorted(told, key=lambda owner: (owner.started, owner.pid)))
+    """What a census taken now tells."""
+    return Census().survivors(instance_id, leaders)
 
 
 def in_session(leader: Owner, processes: Iterable[Process]) -> Iterator[Process]:
@@ -93,3 +104,11 @@ def heirs(files: Mapping[tuple[int, int], Owner]) -> dict[Owner, set[tuple[int, 
             if file in files and taker in (0, files[file].pid) and process.pid != taker:
                 found.setdefault(process.owner, set()).add(file)
     return found
+
+
+def is_being_taken(file: tuple[int, int]) -> bool:
+    """Whether a live process took the lock of (device, inode) by itself: it is about to replace the
+    record of a dead one that still stands there."""
+    return any(
+        os_facts.locked_files(process.pid).get(file) == process.pid for process in os_facts.processes()
+    )

@@ -10,7 +10,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,18 @@ from typing import Any
 from supervisor import records
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Owner
+from supervisor.ports.dead_sockets import live_sockets, sockets_of
 from supervisor.ports.leftovers import (
+    PRUNE,
     DeadFile,
     Kind,
     Leftover,
-    dead_file,
     dead_files,
-    find,
+    files,
     lock_files,
-    sockets_of,
-    told_file,
+    processes,
 )
-from supervisor.ports.liveness import Liveness, leaders, liveness, survivors
+from supervisor.ports.liveness import Census, leaders
 from supervisor.ports.lock import remove_free
 from supervisor.records import Record
 
@@ -40,6 +40,17 @@ KILL_SECONDS = 1.0
 ROUNDS = 3
 """How often to look for more processes: one that is being ended may fork once more."""
 
+TRIES, TRY_EVERY = 5, 0.01
+"""To get a free lock; seconds in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why something that was to go is still there, and what to do next."""
+
+    reason: str
+    hint: str
+
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
@@ -47,40 +58,91 @@ class Pruned:
 
     leftover: Leftover
     gone: bool
+    failure: Failure | None = None
+
+    @property
+    def unsolved(self) -> bool:
+        """Whether it is this user's to clear, was to be cleared, and is still there."""
+        return not self.gone and self.leftover.ours
+
+    @property
+    def reason(self) -> str | None:
+        """Why it stays."""
+        return self.failure.reason if self.failure else self.leftover.kept
+
+    @property
+    def hint(self) -> str | None:
+        return self.failure.hint if self.failure else self.leftover.hint
 
     def line(self) -> str:
-        """For people: "ended pid 77 (python3 x.py) of qwen instance 1 (api) in /path: carries its marker"."""
-        process = self.leftover.kind is Kind.PROCESS
-        if self.leftover.kept:
-            verb = f"left alone ({self.leftover.kept})"
-        elif self.gone:
-            verb = "ended" if process else "removed"
-        else:
-            verb = "to be ended" if process else "to be removed"
-        return f"{verb}: {self.leftover.name} of {self.leftover.unit}: {self.leftover.why}"
+        """For people, below a heading that names the instance: "ended: pid 77 (node x.js), api: holds its
+        lock", "not removed: /path/port-6000.lock.json: Permission denied; root must run `portsup prune`"."""
+        found = self.leftover
+        named = f"{found.name}, {found.service}" if found.service else found.name
+        told = [found.why] if found.kind is not Kind.FILE else []
+        stays = ["; ".join(filter(None, (self.reason, self.hint)))] if self.reason else []
+        return ": ".join([self._verb(), named, *told, *stays])
+
+    def _verb(self) -> str:
+        verb = "ended" if self.leftover.kind is Kind.PROCESS else "removed"
+        if self.gone:
+            return verb
+        if self.failure:
+            return f"not {verb}"
+        return "left alone" if self.leftover.kept else f"to be {verb}"
 
     def to_json(self) -> dict[str, Any]:
-        return {**self.leftover.to_json(), "gone": self.gone}
+        failed = self.failure.reason if self.failure else None
+        return {**self.leftover.to_json(), "hint": self.hint, "gone": self.gone, "failed": failed}
+
+
+def find(folder: Path) -> list[Leftover]:
+    """Processes first, then the sockets and files that stay as long as those live.
+
+    Raises LockFolderError if the folder can't be looked into.
+    """
+    dead = list(dead_files(folder))
+    told = list(processes(dead))
+    live = live_sockets(folder)
+    rest = (
+        found
+        for file, left in files(dead, told, staying=False)
+        for found in (*_sockets(file, left, live), left)
+    )
+    return [*told, *rest]
 
 
 def prune(folder: Path, *, dry_run: bool = False) -> list[Pruned]:
-    """End and remove what `find` finds: SIGTERM, after a second SIGKILL, then the files."""
+    """End and remove what `find` finds: SIGTERM, after a second SIGKILL, then the files.
+
+    Raises LockFolderError as `find` does.
+    """
     if dry_run:
         return [Pruned(leftover, gone=False) for leftover in find(folder)]
     ended = _end_processes(folder)
-    kept = [found for found in find(folder) if found.owner and found.owner not in ended]
-    removed = [pruned for file in list(dead_files(folder)) for pruned in _remove(file, folder)]
+    # First the files, then who lives: whomever their supervisors started is seen.
+    dead = list(dead_files(folder))
+    staying = list(processes(dead))
+    live = live_sockets(folder)
     return [
-        *(Pruned(leftover, gone=not os_facts.is_alive(owner)) for owner, leftover in ended.items()),
-        *(Pruned(leftover, gone=False) for leftover in kept),
-        *removed,
+        *(_ended(leftover, owner) for owner, leftover in ended.items()),
+        *(Pruned(leftover, gone=False) for leftover in staying if leftover.owner not in ended),
+        *(
+            done
+            for file, left in files(dead, staying, staying=True)
+            for done in _remove(file, left, list(_sockets(file, left, live)))
+        ),
     ]
 
 
 def remove_dead(path: Path) -> None:
     """One dead supervisor's lock file with its sockets, as `prune` does: not while anybody of it lives."""
-    if file := dead_file(path):
-        _remove(file, path.parent)
+    dead = list(dead_files(path.parent))
+    live = live_sockets(path.parent)
+    for file, left in files(dead, list(processes(dead)), staying=True):
+        if file.path == path:
+            for _ in _remove(file, left, list(_sockets(file, left, live))):
+                pass
 
 
 def unlink_dead(folder: Path, supervisor: Owner) -> None:
@@ -88,29 +150,33 @@ def unlink_dead(folder: Path, supervisor: Owner) -> None:
 
     A file that somebody holds, or whose instance has survivors, stays: it is their claim.
     """
+    census = Census()
     for path in lock_files(folder):
         record = records.read(path)
         if record is None or record.supervisor == supervisor:
             try:
-                remove_free(path, lambda found: found is None or _nobody_left(found, supervisor, folder))
+                remove_free(
+                    path, lambda found: found is None or _nobody_left(found, supervisor, folder, census)
+                )
             except OSError:
                 pass  # another user's, or gone with its folder
 
 
-def _nobody_left(record: Record, supervisor: Owner, folder: Path) -> bool:
+def _nobody_left(record: Record, supervisor: Owner, folder: Path, census: Census) -> bool:
     return (
         record.supervisor == supervisor
         and record.pidns == os_facts.pid_namespace()
-        and not survivors(record.instance_id, leaders(record, folder))
+        and not census.survivors(record.instance_id, leaders(record, folder))
     )
 
 
 def _end_processes(folder: Path) -> dict[Owner, Leftover]:
+    """Those that were to be ended, whether they are gone now or not."""
     ended: dict[Owner, Leftover] = {}
     for _ in range(ROUNDS):
         found = {
             leftover.owner: leftover
-            for leftover in find(folder)
+            for leftover in processes(list(dead_files(folder)))
             if leftover.owner and not leftover.kept and leftover.owner not in ended
         }
         if not found:
@@ -122,61 +188,89 @@ def _end_processes(folder: Path) -> dict[Owner, Leftover]:
 
 
 def _signal_and_wait(owners: Sequence[Owner], signum: int, seconds: float) -> list[Owner]:
-    """Signal each, and wait until all are gone or `seconds` have passed. Returns those who live."""
+    """Signal each, and wait until all are gone or `seconds` have passed. Returns those who live.
+
+    `send_signal` compares the start time once it has a hold of the process: whoever has a dead one's
+    pid by now is not signalled, and at worst waited for.
+    """
     poll = select.poll()
-    waiting: dict[int, Owner] = {}
+    opened: list[int] = []
+    signalled = 0
     try:
         for owner in owners:
             try:
                 fd = os_facts.open_exit_fd(owner.pid)
             except OSError:
                 continue
-            waiting[fd] = owner
-            poll.register(fd, select.POLLIN)
-            os_facts.send_signal(owner, signum)
-        _wait(poll, set(waiting), seconds)
+            opened.append(fd)
+            if os_facts.send_signal(owner, signum):
+                poll.register(fd, select.POLLIN)
+                signalled += 1
+        _wait(poll, signalled, seconds)
     finally:
-        for fd in waiting:
+        for fd in opened:
             os.close(fd)
     return [owner for owner in owners if os_facts.is_alive(owner)]
 
 
-def _wait(poll: select.poll, waiting: set[int], seconds: float) -> None:
+def _wait(poll: select.poll, count: int, seconds: float) -> None:
+    """Until `count` descriptors were readable."""
     deadline = time.monotonic() + seconds
-    while waiting and (left := deadline - time.monotonic()) > 0:
+    while count and (left := deadline - time.monotonic()) > 0:
         for fd, _ in poll.poll(left * 1000):
             poll.unregister(fd)
-            waiting.discard(fd)
+            count -= 1
 
 
-def _remove(file: DeadFile, folder: Path) -> list[Pruned]:
-    """The control sockets and then the file, while its lock is held: no new supervisor comes between."""
-    sockets = list(sockets_of(file, folder))
+def _ended(leftover: Leftover, owner: Owner) -> Pruned:
+    if not os_facts.is_alive(owner):
+        return Pruned(leftover, gone=True)
+    if not os_facts.send_signal(owner, 0):
+        return Pruned(leftover, False, Failure("this user may not signal it", f"root must {PRUNE}"))
+    found = os_facts.process(owner.pid)
+    state = f"in state {found.state}" if found else "unseen"
+    return Pruned(leftover, False, Failure(f"it lives on after SIGKILL, {state}", f"{PRUNE} again later"))
+
+
+def _remove(file: DeadFile, leftover: Leftover, sockets: Sequence[Leftover]) -> Iterator[Pruned]:
+    """The sockets and then the file, while its lock is held: no new supervisor comes between."""
+    if leftover.kept:
+        yield from (Pruned(found, gone=False) for found in (*sockets, leftover))
+        return
+    done: list[Pruned] = []
 
     def let_go(record: Record | None) -> bool:
-        if record is not None and not _is_stale(record, folder):
+        if record != file.record:
             return False
-        for leftover in sockets:
-            _unlink(leftover.path)
+        done.extend(_unlink(socket) for socket in sockets)
         return True
 
-    leftover = told_file(file)
+    failure = None
     try:
-        gone = not leftover.kept and remove_free(file.path, let_go)
+        if not any(remove_free(file.path, let_go) for _ in _tries()):
+            failure = Failure("somebody has just taken it", f"{PRUNE} again later")
     except OSError as error:
-        gone, leftover = False, replace(leftover, kept=error.strerror)
-    if not gone and not leftover.kept:
-        leftover = replace(leftover, kept="processes of its instance live, or somebody holds it")
-    return [*(Pruned(found, gone=gone) for found in sockets), Pruned(leftover, gone=gone)]
+        failure = _not_removed(error, file.path)
+    yield from done
+    yield Pruned(leftover, failure is None, failure)
 
 
-def _is_stale(record: Record, folder: Path) -> bool:
-    state = liveness(record)
-    if state is Liveness.DEAD:
-        return not survivors(record.instance_id, leaders(record, folder))
-    return state is Liveness.REBOOTED
+def _tries() -> Iterator[int]:
+    """Whoever merely looks at a file has its lock for a moment, too."""
+    for number in range(TRIES):
+        time.sleep(TRY_EVERY if number else 0)
+        yield number
 
 
-def _unlink(path: Path | None) -> None:
-    if path is not None:
-        path.unlink(missing_ok=True)
+def _unlink(leftover: Leftover) -> Pruned:
+    assert leftover.path is not None, "it is a socket"
+    try:
+        leftover.path.unlink(missing_ok=True)
+    except OSError as error:
+        return Pruned(leftover, False, _not_removed(error, leftover.path))
+    return Pruned(leftover, gone=True)
+
+
+def _not_removed(error: OSError, path: Path) -> Failure:
+    reason = error.strerror or str(error)
+    return Failure(reason, f"make {path.parent} writable, then {PRUNE} again")

@@ -26,3 +26,8 @@ def age(seconds: float) -> str:
         if whole >= size:
             return f"{whole // size} {unit}"
     return f"{whole} s"
+
+
+def or_root(uid: int | None) -> str:
+    """Who may do what belongs to user `uid`."""
+    return f"uid {uid} or root" if uid else "root"

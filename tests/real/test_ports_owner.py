@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from claims import NOBODY, claimers, dead_owner, needs_root, port_record
+from claims import another_user, claimers, dead_owner, needs_root, port_record, public_folder
 from harness import foreigner, wait_until
 
 from supervisor.platform import os_facts
@@ -145,8 +145,10 @@ def test_text_of_others_can_not_steer_the_terminal(folder: Path, ports_block: in
 
 
 @needs_root
-def test_another_users_stale_file(folder: Path, ports_block: int) -> None:
+def test_another_users_stale_file(ports_block: int) -> None:
     """Only that user or root can prune it, and the hint says so."""
-    path = write_record(folder, ports_block, supervisor=dead_owner(), instance_id="dead-6")
-    os.chown(path, NOBODY, NOBODY)
-    assert look(folder, ports_block, Holding.STALE).hint() == f"uid {NOBODY} or root must run `portsup prune`"
+    with public_folder() as folder:
+        write_record(folder, ports_block, supervisor=dead_owner(), instance_id="dead-6")
+        assert look(folder, ports_block, Holding.STALE).hint() == "run `portsup prune`"
+        with another_user():
+            assert look(folder, ports_block, Holding.STALE).hint() == "root must run `portsup prune`"
