@@ -38,9 +38,9 @@ def why(port: int, file: Path | None, as_json: bool) -> None:
     In JSON "holding" is "free", "held" (its supervisor lives), "claiming" (being taken at this moment),
     "leftover" (the supervisor is dead, and some of what it started live), "stale" (a lock that nobody
     stands behind), "foreign" (not locked, and somebody listens) or "unusable" (its lock file is no file).
-    Beside it stand "port", the lock's "record", "file" and "file_uid", the "survivors" of a dead
-    supervisor, who listens ("listeners"; "of_holder" says whether for who has the lock), "pools", and in
-    words "line" and "hint".
+    Beside it stand "port", the lock's "record", "file", "file_uid" and whether it is "locked", the
+    "survivors" of a dead supervisor, who listens ("listeners"; "of_holder" says whether for who has the
+    lock), "pools", and in words "line" and "hint".
     """
     report = inspect(paths.lock_folder(), port)
     config = _config(file)

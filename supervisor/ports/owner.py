@@ -39,6 +39,7 @@ class _LockFile:
     record: PortRecord | None = None
     survivors: tuple[Owner, ...] = ()
     uid: int | None = None
+    locked: bool = False
 
 
 def inspect(folder: Path, port: int) -> PortReport:
@@ -55,7 +56,7 @@ def inspect(folder: Path, port: int) -> PortReport:
     told = tuple(
         replace(user, of_holder=_of_holder(user, holding, found), unit=_unit(user)) for user in users
     )
-    return PortReport(port, holding, found.record, told, found.survivors, path, found.uid)
+    return PortReport(port, holding, found.record, told, found.survivors, path, found.uid, found.locked)
 
 
 def _lock_file(path: Path) -> _LockFile:
@@ -94,14 +95,15 @@ def _open_lock_file(path: Path, fd: int) -> _LockFile:
     found = decode(os.pread(fd, MAX_BYTES, 0))
     record = found if isinstance(found, PortRecord) else None
     identity = (status.st_dev, status.st_ino)
-    holding, told = _stand_behind(record, is_locked(fd), identity, path.parent)
+    locked = is_locked(fd)
+    holding, told = _stand_behind(record, locked, identity, path.parent)
     if holding is Holding.FREE and os.geteuid() not in (0, status.st_uid):
         holding = Holding.STALE  # only its user or root can remove it, so that nobody else can claim
     # Whoever writes a file owns it: nobody speaks for another user.
     believed = record if record and record.uid == status.st_uid else None
     if record and not believed and holding is Holding.CLAIMING:
         holding = Holding.HELD
-    return _LockFile(holding, believed, told, status.st_uid)
+    return _LockFile(holding, believed, told, status.st_uid, locked)
 
 
 def _stand_behind(

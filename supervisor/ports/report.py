@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -69,6 +70,8 @@ class PortReport:
     """Where the lock file is, or would be."""
     file_uid: int | None = None
     """Whose it is; None if there is none."""
+    locked: bool = False
+    """Whether somebody holds the operating system's lock on it, as far as can be seen."""
 
     @property
     def strangers(self) -> list[PortUser]:
@@ -150,17 +153,22 @@ class PortReport:
     def _to_free_it(self) -> str:
         if self.record is None or os.geteuid() not in (0, self.record.uid):
             return f"ask uid {self.file_uid}"
+        if self._is_elsewhere() and not self.locked:
+            return f"if its pid namespace is gone for good, remove {wording.printable(str(self.file))}"
         if self.strangers:
             return f"if {_named(self.strangers)} should not be there, {self._end_it(self.strangers)}"
-        down = f"portsup down -i {self.record.instance}"
-        if os.path.basename(self.record.config) != CONFIG_NAME:  # noqa: PTH119 - a record's text
-            return wording.printable(f"run `{down} -f {self.record.config}`")
-        return wording.printable(f"run `{down}` in {self.record.worktree}")
+        there = ", in its own pid namespace" if self._is_elsewhere() else ""
+        return wording.printable(f"run {_down(self.record)}{there}")
+
+    def _is_elsewhere(self) -> bool:
+        return self.record is not None and self.record.pidns != os_facts.pid_namespace()
 
     def _end_it(self, users: Sequence[PortUser]) -> str:
         pids = dict.fromkeys(str(user.owner.pid) for user in users if user.owner)
         command = f" (`kill {' '.join(pids)}`)" if pids else ""
-        return f"end it yourself{command}, for portsup won't, or give the pool more ports"
+        others = [user.uid for user in users if os.geteuid() not in (0, user.uid)]
+        who = f"{wording.or_root(others[0])} must end it" if others else f"end it yourself{command}"
+        return f"{who}, for portsup won't, or give the pool more ports"
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -171,9 +179,18 @@ class PortReport:
             "survivors": [{**asdict(owner), "command": _command(owner)} for owner in self.survivors],
             "file": str(self.file),
             "file_uid": self.file_uid,
+            "locked": self.locked,
             "line": self.line(),
             "hint": self.hint(),
         }
+
+
+def _down(record: Holder) -> str:
+    """How to stop that instance."""
+    command = f"portsup down -i {record.instance}"
+    if os.path.basename(record.config) == CONFIG_NAME:  # noqa: PTH119 - a record's text
+        return f"`{command}` in {record.worktree}"
+    return f"`{command} -f {shlex.quote(record.config)}`"
 
 
 def _survivor_line(owner: Owner) -> str:

@@ -39,7 +39,7 @@ WHY_KEYS = {
     "line",
     "hint",
 }
-WHY_KEYS |= {"pools"}
+WHY_KEYS |= {"pools", "locked"}
 LISTENER_KEYS = {"address", "owner", "uid", "command", "of_holder", "unit"}
 LEFTOVER_KEYS = {"kind", "instance_id", "instance", "service", "why", "uid", "path", "owner", "command"}
 LEFTOVER_KEYS |= {"kept", "hint", "gone", "failed"}
@@ -181,7 +181,8 @@ def taking_over(scene: Scene) -> Told:
 def elsewhere(scene: Scene) -> Told:
     scene.leave(pidns="pid:[1]")
     line = f"{DEAD}, pid [0-9]+ of another pid namespace, for [0-9]+ s"
-    return Told("held", line, hint="to free it: run `portsup down -i 1` in /work/test", file=True)
+    hint = f"to free it: if its pid namespace is gone for good, remove {re.escape(str(scene.file))}"
+    return Told("held", line, hint=hint, file=True)
 
 
 STALE = rf"stale lock of {DEAD} \(uid {os.getuid()}\): nobody lives there"
@@ -300,9 +301,9 @@ def leftover_unproven(scene: Scene) -> Told:
     leader.kill()
     leader.wait()
     told = _leftover(scene, member, "")
+    session = rf"in the session of its pid {leader.pid}: .*; if it is yours, `kill {member.pid}`"
     told.pruned = told.done = [
-        rf"left alone: pid {member.pid} \(sleep 120\), api: in the session of its pid {leader.pid}: .*"
-         f"; if it is yours, `kill {member.pid}`",
+        rf"left alone: pid {member.pid} \(sleep 120\), api: {session}",
         f"left alone: {re.escape(str(scene.file))}, api: processes of its instance live; .* again",
     ]
     told.code, told.file, told.live, told.ended = 1, True, [member], []
