@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
 from supervisor.errors import PortsupError
+
+FOLD_INDENT = 4
+"""Spaces before what goes on in the next line."""
+
+FOLD_MIN = 40
+"""Cells; below this a fold does more harm than good."""
 
 
 def emit(text: str) -> None:
@@ -45,6 +51,26 @@ def unwritable_stdout() -> PortsupError | None:
 def _unwritable(error: OSError) -> PortsupError:
     silence_stdout()
     return PortsupError(f"cannot write to standard output: {error.strerror}")
+
+
+def emit_lines(lines: Iterable[str]) -> None:
+    """Write each line to stdout. On a terminal a long one goes on below, a bit further to the right,
+    without a word or a path being broken."""
+    told = [printable(line) for line in lines]
+    if is_terminal(sys.stdout):
+        told = [_folded(line) for line in told]
+    emit("".join(f"{line}\n" for line in told))
+
+
+def _folded(line: str) -> str:
+    import shutil
+    import textwrap
+
+    indent = " " * (len(line) - len(line.lstrip()) + FOLD_INDENT)
+    width = max(shutil.get_terminal_size().columns, FOLD_MIN)
+    return textwrap.fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def silence_stdout() -> None:

@@ -8,7 +8,7 @@ import click
 
 from supervisor import paths
 from supervisor.cli.options import examples, json_option
-from supervisor.cli.output import emit, emit_json, note, printable
+from supervisor.cli.output import emit_json, emit_lines, note
 from supervisor.errors import ExitCode
 from supervisor.ports.prune import Pruned
 from supervisor.ports.prune import prune as clear
@@ -37,7 +37,7 @@ def prune(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
     if as_json:
         emit_json({"schema": SCHEMA, "dry_run": dry_run, "leftovers": [one.to_json() for one in found]})
     else:
-        emit("".join(f"{printable(line)}\n" for line in _lines(found)))
+        emit_lines(_lines(found))
         note(_summary(found, dry_run))
     if any(one.unsolved for one in found) and not dry_run:
         ctx.exit(ExitCode.SERVICE_FAILED)

@@ -11,7 +11,7 @@ import click
 from supervisor import paths
 from supervisor.cli import target
 from supervisor.cli.options import examples, file_option, json_option
-from supervisor.cli.output import emit, emit_json, printable
+from supervisor.cli.output import emit_json, emit_lines
 from supervisor.config.model import Config, Pool, RelativePool
 from supervisor.control import registry
 from supervisor.errors import ConfigError
@@ -48,8 +48,7 @@ def why(port: int, file: Path | None, as_json: bool) -> None:
     if as_json:
         emit_json({"schema": SCHEMA, **report.to_json(), "pools": pools})
         return
-    lines = [report.line(), *report.further_lines(), *map(_pool_line, pools), *_hint(report)]
-    emit("".join(f"{printable(line)}\n" for line in lines))
+    emit_lines([report.line(), *report.further_lines(), *map(_pool_line, pools), *_hint(report)])
 
 
 def _hint(report: PortReport) -> list[str]:

@@ -54,7 +54,7 @@ class PortUser:
     def __str__(self) -> str:
         """ "pid 77 (node server.js) on 127.0.0.1", or "somebody of uid 0 on ::"."""
         who = f"pid {self.owner.pid} ({self.command})" if self.owner else f"somebody of uid {self.uid}"
-        started = f", started as {wording.printable(self.unit)}" if self.unit else ""
+        started = f", started as {wording.printable(self.unit)}" if self.unit and not self.of_holder else ""
         return f"{who} on {self.address}{started}"
 
 
@@ -113,13 +113,16 @@ class PortReport:
         shown = [str(owner.pid) for owner in self.survivors[:PIDS_SHOWN]]
         more = len(self.survivors) - len(shown)
         pids = ", ".join(shown) + (f" and {more} more" if more else "")
-        return f"its supervisor is dead, pid {pids} of it lives"
+        lives = "lives" if len(self.survivors) == 1 else "live"
+        return f"its supervisor is dead, pid {pids} of its instance {lives}"
 
     def further_lines(self) -> list[str]:
         """What else there is to know: who else lives and listens, and what lies beside a listener."""
         if self.holding is Holding.FOREIGN:
             return self._beside_a_foreigner()
-        return [*map(_survivor_line, self.survivors), *map(_listener_line, self.listeners)]
+        listening = {user.owner for user in self.listeners}
+        silent = (owner for owner in self.survivors if owner not in listening)
+        return [*map(_survivor_line, silent), *map(_listener_line, self.listeners)]
 
     def _beside_a_foreigner(self) -> list[str]:
         if self.record is None:

@@ -108,7 +108,7 @@ def test_left_over(folder: Path, ports_block: int, how: str) -> None:
     with orphan(folder, ports_block, how) as pid:
         report = look(folder, ports_block, Holding.LEFTOVER)
         assert [owner.pid for owner in report.survivors] == [pid]
-        assert f"pid {pid} of it lives" in report.line()
+        assert f"pid {pid} of its instance lives" in report.line()
     look(folder, ports_block, Holding.STALE)
 
 

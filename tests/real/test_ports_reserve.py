@@ -222,7 +222,7 @@ def test_survivors_are_named(folder: LockFolder, instance: InstanceRecord, ports
         try:
             with pytest.raises(NoFreePort) as caught:
                 reserve(plan({"a": [ports_block]}), instance, folder, CLOCK)
-            assert f"pid {child} of it lives" in caught.value.details[0]
+            assert f"pid {child} of its instance lives" in caught.value.details[0]
             assert caught.value.hint == "run `portsup prune`"
         finally:
             os.kill(child, 9)

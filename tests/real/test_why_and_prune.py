@@ -264,7 +264,7 @@ def _leftover(scene: Scene, survivor: Owner, why: str) -> Told:
     pid, path = survivor.pid, re.escape(str(scene.file))
     return Told(
         "leftover",
-        f"left over from {DEAD}: its supervisor is dead, pid {pid} of it lives",
+        f"left over from {DEAD}: its supervisor is dead, pid {pid} of its instance lives",
         [rf"lives: pid {pid} \(.+\)"],
         "hint: run `portsup prune`",
         [rf"to be ended: pid {pid} \(.+\), api: {why}", f"to be removed: {path}, api"],
