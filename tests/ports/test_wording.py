@@ -27,6 +27,12 @@ def test_age(seconds: float, text: str) -> None:
     assert wording.age(seconds) == text
 
 
+@pytest.mark.parametrize(("uid", "who"), [(1000, "uid 1000 or root"), (0, "root"), (None, "root")])
+def test_or_root(uid: int | None, who: str) -> None:
+    """Root isn't named twice, and may what belongs to nobody known."""
+    assert wording.or_root(uid) == who
+
+
 @pytest.mark.parametrize(
     ("ports", "text"),
     [

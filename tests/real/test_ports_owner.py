@@ -13,9 +13,11 @@ import pytest
 from claims import another_user, claimers, dead_owner, needs_root, port_record, public_folder
 from harness import foreigner, wait_until
 
+from supervisor.config import load
 from supervisor.platform import os_facts
 from supervisor.ports.lock import HeldLock, take
 from supervisor.ports.owner import Holding, PortReport, inspect, survivors
+from supervisor.ports.report import CONFIG_NAME
 from supervisor.records import encode, port_file
 
 
@@ -86,6 +88,15 @@ def test_held_in_another_pid_namespace(folder: Path, ports_block: int) -> None:
     """Not seen is not dead, and the line says why its pid means nothing here."""
     write_record(folder, ports_block, pidns="pid:[1]", supervisor=dead_owner())
     assert "of another pid namespace" in look(folder, ports_block, Holding.HELD).line()
+
+
+def test_a_file_of_another_name_is_named(folder: Path, ports_block: int) -> None:
+    """`down` wouldn't find it by itself, whatever is in its path."""
+    me = os_facts.owner(os.getpid())
+    write_record(folder, ports_block, supervisor=me, config="/work/my stack/other.toml")
+    hint = look(folder, ports_block, Holding.HELD).hint()
+    assert hint == "run `portsup down -i 1 -f '/work/my stack/other.toml'`"
+    assert CONFIG_NAME == load.FILE_NAME
 
 
 def test_stale(folder: Path, ports_block: int) -> None:

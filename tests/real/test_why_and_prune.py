@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pty
 import re
 import signal
 import stat
@@ -17,7 +18,7 @@ from typing import Any
 
 import pytest
 from claims import claimers, dead_owner, port_record
-from harness import Home, Portsup, foreigner
+from harness import COMMAND, Home, Portsup, foreigner
 
 from supervisor.platform import Owner, os_facts
 from supervisor.ports.lock import HeldLock, take
@@ -466,3 +467,20 @@ def test_every_word_of_holding_is_met_and_told() -> None:
     words = {word.value for word in Holding}
     assert all(f'"{word}"' in str(why.help) for word in words | (WHY_KEYS - {"schema"}))
     assert all(f'"{word}"' in str(prune.help) for word in LEFTOVER_KEYS)
+
+
+def test_long_lines_are_folded_on_a_terminal(scene: Scene, portsup: Portsup) -> None:
+    """Between words, and neither a path nor a word is broken; elsewhere each fact is one line."""
+    scene.leave(config="/work/" + "long/" * 30 + "services.toml")
+    ours, theirs = pty.openpty()
+    with open(ours, "rb", buffering=0) as terminal:
+        command = [*COMMAND, "prune", "--dry-run"]
+        environ = {**portsup.home.environ, "COLUMNS": "60"}
+        subprocess.run(command, cwd=portsup.cwd, env=environ, stdout=theirs, check=True, timeout=30)
+        os.close(theirs)
+        shown = terminal.read(65536).decode().splitlines()
+    plain = portsup.run("prune", "--dry-run").stdout
+    assert f"    /work/{'long/' * 29}long," in shown
+    assert "".join(shown).replace(" ", "") == plain.replace("\n", "").replace(" ", "")
+    assert all(len(line) <= 60 for line in shown if "/long/" not in line)
+    assert len(plain.splitlines()) == 2
