@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-LEAVES = frozenset({"errors", "clock", "paths", "snapshot", "records", "lines", "platform"})
+LEAVES = frozenset({"errors", "clock", "paths", "snapshot", "records", "lines", "masking", "platform"})
 
 BELOW_SUPERVISE = frozenset({"config", "plan", "ports", "process"})
 

@@ -80,6 +80,7 @@ def _claim(order: Order, stack: ExitStack) -> _Instance:
     os_facts.keep_spares()
     config = load(order.config)
     clock = MonotonicClock()
+    paths.make_state_folder()
     folder = LockFolder.open(paths.lock_folder())
     stack.callback(folder.close)
     claimed = claim_number(config, order.instance, folder)

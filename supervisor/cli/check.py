@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import click
 
-from supervisor import paths
+from supervisor import masking, paths
 from supervisor.cli import target
 from supervisor.cli.inherit import environment
 from supervisor.cli.options import examples, file_option, instance_option, json_option
@@ -23,13 +22,6 @@ from supervisor.plan.plan import Plan, UnitPlan, make_plan
 from supervisor.ports.owner import PortReport
 
 SCHEMA = 1
-MASK = "***"
-SECRET_NAME = re.compile(
-    "TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|KEY"
-    "|(?:^|_)(?:PASS|PW|AUTH)(?:_|$)|_PWD(?:_|$)|^PWD_",  # short ones as whole words; PWD is a folder
-    re.IGNORECASE,
-)
-PASSWORD_IN_URL = re.compile(r"(?<=://)([^/@\s:]*):[^/@\s]*@")
 
 
 @click.command(epilog=examples("portsup check", "portsup check --instance 3 --json"))
@@ -86,7 +78,9 @@ def _rows(unit: UnitPlan) -> list[tuple[str, str, str, str, str]]:
 
 
 def _command(service: Service) -> str:
-    return service.command[0] if service.shell else shlex.join(service.command)
+    if service.shell:
+        return masking.mask_text(service.command[0])
+    return shlex.join(masking.mask_command(service.command))
 
 
 def _to_json(plan: Plan, warnings: Sequence[str], taken: Sequence[PortReport]) -> dict[str, Any]:
@@ -106,10 +100,10 @@ def _unit_to_json(unit: UnitPlan) -> dict[str, Any]:
     service = unit.service
     return {
         "name": unit.name,
-        "command": list(service.command),
+        "command": masking.mask_command(service.command),
         "shell": service.shell,
         "cwd": str(service.cwd),
-        "env": {name: masked(name, value) for name, value in service.env.items()},
+        "env": {name: masking.mask(name, value) for name, value in service.env.items()},
         "pools": {
             pool.name: {"env": pool.env, "ports": list(pool.ports), "shared": pool.shared}
             for pool in unit.pools
@@ -119,8 +113,3 @@ def _unit_to_json(unit: UnitPlan) -> dict[str, Any]:
         "restart": str(service.restart),
         "shield": str(service.shield),
     }
-
-
-def masked(name: str, value: str) -> str:
-    """`value`, unless `name` sounds like a secret; without the password of a URL."""
-    return MASK if SECRET_NAME.search(name) else PASSWORD_IN_URL.sub(rf"\1:{MASK}@", value)

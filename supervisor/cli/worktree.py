@@ -26,12 +26,12 @@ def last_instance(config: Config) -> int | None:
 
 
 def remember_instance(config: Config, number: int) -> None:
-    """A memory that can't be written is no reason to fail."""
+    """In the instance's folder, which is there. A memory that can't be written is no reason to fail."""
     import tomli_w
 
     file = _file(config)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(tomli_w.dumps({KEY: number}), encoding="utf-8")
+        with open(file, "w", encoding="utf-8", opener=paths.open_private) as written:
+            written.write(tomli_w.dumps({KEY: number}))
     except OSError:
         pass

@@ -82,6 +82,10 @@ class Platform(Protocol):
         where there is no such thing."""
         ...
 
+    def environment(self, pid: int) -> dict[str, str]:
+        """What the process was started with."""
+        ...
+
     def environment_variable(self, pid: int, name: str) -> str | None:
         """The value that `name` had when `pid` last called exec."""
         ...

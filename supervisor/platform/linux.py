@@ -50,6 +50,10 @@ class Linux:
     def children_file(self, pid: int) -> str | None:
         return f"/proc/{pid}/task/{pid}/children" if _kernel_lists_children() else None
 
+    def environment(self, pid: int) -> dict[str, str]:
+        entries = os.fsdecode(_read(f"/proc/{pid}/environ")).split("\0")
+        return {name: value for name, equals, value in (entry.partition("=") for entry in entries) if equals}
+
     def environment_variable(self, pid: int, name: str) -> str | None:
         wanted = os.fsencode(name) + b"="
         for entry in _read(f"/proc/{pid}/environ").split(b"\0"):

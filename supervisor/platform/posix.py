@@ -52,9 +52,12 @@ class Posix:
     def children_file(self, _pid: int) -> str | None:
         return None
 
+    def environment(self, pid: int) -> dict[str, str]:
+        variables: dict[str, str] = _ask(pid, "environ", {})
+        return variables
+
     def environment_variable(self, pid: int, name: str) -> str | None:
-        value: str | None = _ask(pid, "environ", {}).get(name)
-        return value
+        return self.environment(pid).get(name)
 
     def command_line(self, pid: int) -> list[str]:
         words: list[str] = _ask(pid, "cmdline", [])

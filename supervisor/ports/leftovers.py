@@ -20,7 +20,7 @@ from supervisor import records
 from supervisor.errors import LockFolderError
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Owner, Process
-from supervisor.ports import wording
+from supervisor.ports import commandline, wording
 from supervisor.ports.liveness import (
     Census,
     Liveness,
@@ -216,7 +216,7 @@ def _process(evidence: Evidence, above: Collection[int]) -> Leftover:
         evidence.why,
         -1 if uid is None else uid,
         owner=process.owner,
-        command=wording.command(os_facts.command_line(process.pid)),
+        command=commandline.shown(process.pid),
         kept=kept,
         hint=hint,
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from supervisor.errors import LockFolderError, PortsupError
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Listener, Owner
-from supervisor.ports import wording
+from supervisor.ports import commandline
 from supervisor.ports.liveness import (
     Liveness,
     heirs,
@@ -165,7 +165,7 @@ def users_of(listeners: Sequence[Listener]) -> tuple[PortUser, ...]:
 
 
 def _user(listener: Listener, owner: Owner | None) -> PortUser:
-    command = wording.command(os_facts.command_line(owner.pid)) if owner else ""
+    command = commandline.shown(owner.pid) if owner else ""
     return PortUser(listener.address, owner, listener.uid, command)
 
 

@@ -135,6 +135,12 @@ def prune(folder: Path, *, dry_run: bool = False) -> list[Pruned]:
     ]
 
 
+def _sockets(file: DeadFile, leftover: Leftover, live: Collection[str]) -> Iterator[Leftover]:
+    """They go with their instance's file, or stay with it."""
+    for found in sockets_of(file, live):
+        yield replace(found, kept=leftover.kept, hint=leftover.hint)
+
+
 def remove_dead(path: Path) -> None:
     """One dead supervisor's lock file with its sockets, as `prune` does: not while anybody of it lives."""
     dead = list(dead_files(path.parent))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from supervisor import masking
 from supervisor.config.model import ReadyKind
 from supervisor.errors import PortsupError
 from supervisor.plan.plan import UnitPlan
@@ -68,7 +69,9 @@ class Readiness:
             async with asyncio.timeout(ready.timeout):
                 await waits.wait()
         except TimeoutError:
-            self._failed(f"not ready within {ready.timeout:g} s: {explain(ready, waits)}")
+            # A server that refuses may quote what it was asked for, a token in the path included.
+            why = masking.without(explain(ready, waits), masking.secrets_of(started.launch.env))
+            self._failed(f"not ready within {ready.timeout:g} s: {why}")
         except PortsupError as error:
             self._failed(f"its ready check can't be run: {error.message}")
         else:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.cli import views
-from supervisor.cli.check import MASK, masked, plan_view
+from supervisor.cli.check import plan_view
 from supervisor.cli.why import pools_with
 from supervisor.config.model import Config, RelativePool, Service, SharedPool
 from supervisor.plan.plan import Plan, UnitPlan
@@ -67,37 +67,6 @@ def test_an_unusual_instance_counts_while_it_runs() -> None:
     assert pools_with(CONFIG, 8000) == []
     (pool,) = pools_with(CONFIG, 8000, {21})
     assert (pool["service"], pool["instance"]) == ("mcp", 21)
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "shown"),
-    [
-        ("GITHUB_TOKEN", "abc", MASK),
-        ("client_secret", "abc", MASK),
-        ("DB_PASSWORD", "abc", MASK),
-        ("API_KEY", "abc", MASK),
-        ("PGPASSWORD", "abc", MASK),
-        ("MYSQL_PWD", "abc", MASK),
-        ("DB_PASS", "abc", MASK),
-        ("pass", "abc", MASK),
-        ("PW", "abc", MASK),
-        ("PW_FILE", "abc", MASK),
-        ("SSH_PASSPHRASE", "abc", MASK),
-        ("AWS_CREDENTIALS", "abc", MASK),
-        ("BASIC_AUTH", "abc", MASK),
-        ("PWD", "/srv", "/srv"),
-        ("OLDPWD", "/srv", "/srv"),
-        ("AUTHOR", "ada", "ada"),
-        ("COMPASS", "north", "north"),
-        ("LOG_LEVEL", "info", "info"),
-        ("DATABASE_URL", "postgres://me:pass@db/x", f"postgres://me:{MASK}@db/x"),
-        ("REDIS_URL", "redis://:pass@db/0", f"redis://:{MASK}@db/0"),
-        ("SITE", "http://a:80/b@c", "http://a:80/b@c"),
-    ],
-)
-def test_secrets_are_masked(name: str, value: str, shown: str) -> None:
-    """By the variable's name, and passwords inside of URLs."""
-    assert masked(name, value) == shown
 
 
 def test_plan_as_a_table() -> None:
