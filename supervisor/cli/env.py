@@ -12,6 +12,7 @@ from supervisor.cli.options import examples, file_option, instance_option, json_
 from supervisor.cli.output import emit_bytes
 from supervisor.cli.variables import FORMATS
 from supervisor.control.client import reach
+from supervisor.errors import PortsupError
 from supervisor.records import InstanceRecord
 
 MARKER = "PORTSUP_UNIT"
@@ -47,7 +48,13 @@ def env(service: str | None, instance: int | None, format_: str, file: Path | No
 
 
 def variables(record: InstanceRecord, service: str | None) -> dict[str, str]:
-    """Asked of the instance. Raises NotRunning, or UsageError if there is no such service."""
+    """Asked of the instance. Raises NotRunning, or PortsupError if there is no such service, or if the
+    instance is another user's: a command that has its PATH runs what that user wants."""
+    if record.uid != os.geteuid():
+        raise PortsupError(
+            f"cannot take the variables of {target.title(record)}: it belongs to uid {record.uid}",
+            hint=f"run this as that user, as with: sudo -u '#{record.uid}' portsup …",
+        )
     with reach(record) as connection:
         answer: dict[str, str] = connection.call("env", service=service)
     return {name: value for name, value in answer.items() if name != MARKER}

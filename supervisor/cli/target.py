@@ -68,24 +68,19 @@ def _given(file: Path, deleted: Collection[Path]) -> Path:
     return path
 
 
-def _own_instances() -> list[InstanceRecord]:
-    """The records that this user may go by, dead supervisors' too: another user's may name any worktree."""
-    known = registry.instances(paths.lock_folder(), include_dead=True)
-    return [record for record in known if client.may_ask(record)]
-
-
 def _deleted_configs() -> dict[Path, Path]:
     """Folder → services.toml, for instances that run from a file that is no longer there.
 
     Not by Path.exists, which raises for what lies in another user's private folder.
     """
-    configs = {Path(record.config) for record in _own_instances()}
+    known = registry.instances(paths.lock_folder(), include_dead=True)
+    configs = {Path(record.config) for record in known if registry.may_speak(record)}
     return {config.parent: config for config in configs if not os.path.exists(config)}  # noqa: PTH110
 
 
 def of_worktree(config: Path) -> list[InstanceRecord]:
-    """The records of this user's instances of this services.toml, dead supervisors' too, by number."""
-    return [record for record in _own_instances() if record.config == str(config)]
+    """The records of all instances of this services.toml, dead supervisors' too, by number."""
+    return registry.instances(paths.lock_folder(), config=config, include_dead=True)
 
 
 def running(config: Path, instance: int | None, *, offer_up: bool = True) -> InstanceRecord:

@@ -6,6 +6,7 @@ says, the others are listed all the same. Imports leaves and control.client only
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -26,14 +27,37 @@ TIMEOUT = 2.0
 def instances(
     folder: Path, *, config: Path | None = None, include_dead: bool = False
 ) -> list[InstanceRecord]:
-    """The records of all running instances, or of those of one services.toml, by stack and number."""
+    """The records of all running instances, or of those of one services.toml, by stack and number.
+
+    Of one services.toml are only those whose users may speak for it.
+    """
     found = list(records.instance_records(folder))
     if config is not None:
         wanted = str(config.parent.resolve() / config.name)  # a link to a folder is the same worktree
-        found = [record for record in found if record.config == wanted]
+        found = [record for record in found if record.config == wanted and may_speak(record)]
     if not include_dead:
         found = [record for record in found if not client.is_dead(record)]
     return sorted(found, key=lambda record: (record.stack, record.instance, record.instance_id))
+
+
+def may_speak(record: InstanceRecord) -> bool:
+    """Whether the services.toml that it names is its user's, or the instance this user's own.
+
+    Else anybody's record could pass for an instance of our worktree, and give our shell its variables.
+    """
+    return record.uid in (os.geteuid(), _owner_of(record.config))
+
+
+def _owner_of(config: str) -> int | None:
+    """Of the folder, where the file was deleted. None where that can't be seen."""
+    for path in (config, os.path.dirname(config)):  # noqa: PTH120 - a record's text
+        try:
+            return os.stat(path).st_uid  # noqa: PTH116
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError):
+            return None
+    return None
 
 
 def snapshots(

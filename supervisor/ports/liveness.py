@@ -35,11 +35,18 @@ def liveness(record: Record) -> Liveness:
 
 
 def leaders(record: Record, folder: Path) -> tuple[Owner, ...]:
-    """The children that a record names; for an instance's, those of all its ports in `folder`."""
+    """The children that a record names; for an instance's, those of all its ports in `folder`.
+
+    Of its own user's records only: another's may name any process as one of this instance.
+    """
     ports = (
         [record]
         if isinstance(record, PortRecord)
-        else [found for found in records.port_records(folder) if found.instance_id == record.instance_id]
+        else [
+            found
+            for found in records.port_records(folder)
+            if (found.uid, found.instance_id) == (record.uid, record.instance_id)
+        ]
     )
     return tuple(found.child for found in ports if found.child)
 

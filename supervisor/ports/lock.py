@@ -274,7 +274,7 @@ def _lock(path: Path, fd: int) -> HeldLock | Busy | None:
     from filelock import lock_descriptor
 
     status = os.fstat(fd)
-    if not stat.S_ISREG(status.st_mode):
+    if not _is_lock_file(status):
         return Busy(path, None, ("unusable",), committed=True, reason="unusable")
     locked = lock_descriptor(fd, blocking=False)
     if not _leads_to(path, fd):
@@ -287,6 +287,11 @@ def _lock(path: Path, fd: int) -> HeldLock | Busy | None:
         return _remove_foreign(path, fd)
     os.ftruncate(fd, 0)
     return HeldLock(path, fd)
+
+
+def _is_lock_file(status: os.stat_result) -> bool:
+    """A file, and nowhere else by another name: it will be emptied."""
+    return stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
 
 
 def _leads_to(path: Path, fd: int) -> bool:
@@ -341,6 +346,8 @@ def _look_at_foreign(path: Path) -> Busy | None:
     except OSError:
         return Busy(path, None, ("unreadable",), committed=True, reason="other-user")
     try:
+        if not _is_lock_file(os.fstat(fd)):
+            return Busy(path, None, ("unusable",), committed=True, reason="unusable")
         if is_locked(fd):
             return _held(path, fd) if _leads_to(path, fd) else None
         record = _read(fd)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from claims import another_user, instance_record, public_folder
+from claims import NOBODY, another_user, instance_record, needs_root, public_folder
 
 from supervisor import records
 from supervisor.cli import target
@@ -224,6 +225,26 @@ def test_another_users_private_folder(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(folder)
         with another_user():
             assert target.find_config(None) == own
+
+
+@needs_root
+@pytest.mark.parametrize("there", [True, False])
+def test_nobody_speaks_for_anothers_worktree(config: Path, register: Register, there: bool) -> None:
+    """Anybody may write any path into a record of theirs: it counts where they own services.toml."""
+    record = register(config, 1)
+    path = records.instance_file(Path(record.logs), record.base_port)
+    path.write_bytes(records.encode(replace(record, uid=NOBODY)))
+    os.chown(path, NOBODY, NOBODY)
+    if not there:
+        config.unlink()
+        with pytest.raises(ConfigError):
+            target.find_config(None)
+    assert target.of_worktree(config) == []
+    with pytest.raises(NotRunning):
+        target.running(config, None)
+    os.chown(config if there else config.parent, NOBODY, NOBODY)
+    assert [found.uid for found in target.of_worktree(config)] == [NOBODY]
+    assert target.find_config(None) == config
 
 
 def test_a_current_folder_that_is_gone(locks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

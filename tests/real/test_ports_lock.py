@@ -34,7 +34,9 @@ from supervisor.records import encode
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "port-6000.lock.json"
+    folder = tmp_path / "locks"
+    folder.mkdir()
+    return folder / "port-6000.lock.json"
 
 
 @contextmanager
@@ -219,17 +221,32 @@ def test_a_live_supervisor_counts_without_a_lock(path: Path) -> None:
     assert busy(path).reason == "held"
 
 
-@pytest.mark.parametrize("what", ["link", "folder", "pipe"])
+@pytest.mark.parametrize("what", ["link", "hard link", "folder", "pipe"])
 def test_what_is_no_file_is_left_alone(path: Path, what: str) -> None:
-    """Planted there by somebody: taken, never followed, never waited for."""
+    """Planted there by somebody: taken, never followed, never waited for, never emptied."""
+    victim = path.parent.parent / "victim"
+    victim.write_text("precious")
     if what == "link":
-        path.symlink_to(path.parent / "victim")
+        path.symlink_to(victim)
+    elif what == "hard link":
+        path.hardlink_to(victim)
     elif what == "folder":
         path.mkdir()
     else:
         os.mkfifo(path)
     assert busy(path).reason == "unusable"
-    assert files(path.parent) == [path.name]
+    assert files(path.parent) == [path.name] and victim.read_text() == "precious"
+
+
+@needs_root
+def test_another_users_pipe_is_no_file() -> None:
+    """Nor is one that may only be read: the next port is tried, nothing fails."""
+    with public_folder() as folder:
+        path = folder / "port-6000.lock.json"
+        os.mkfifo(path)
+        path.chmod(0o644)
+        with another_user():
+            assert busy(path).reason == "unusable"
 
 
 def test_a_full_disk(path: Path) -> None:

@@ -318,6 +318,19 @@ def test_a_record_proves_nothing_about_other_users(tmp_path: Path) -> None:
 
 
 @needs_root
+def test_another_users_record_adds_no_process_to_ours(tmp_path: Path) -> None:
+    """nobody's file says that a process of root's was a child of root's dead instance."""
+    own = instance_file(tmp_path, 6000)
+    own.write_bytes(encode(instance_record(supervisor=dead_owner(), instance_id="dead-22")))
+    with process(STUBBORN, start_new_session=True) as child:
+        owner = os_facts.owner(child.pid)
+        path = leave_port(tmp_path, "dead-22", 6001, child=owner, uid=NOBODY)
+        os.chown(path, NOBODY, NOBODY)
+        assert [one.leftover.path for one in prune(tmp_path) if one.gone] == [own]
+        assert child.poll() is None
+
+
+@needs_root
 def test_another_users_file_names_no_socket_of_ours(tmp_path: Path, short: Path) -> None:
     """Anybody may write any path into theirs: root's prune removes nobody's file and no socket."""
     path = short / "precious.sock"
