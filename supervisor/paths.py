@@ -146,6 +146,11 @@ def _home(environ: Mapping[str, str]) -> Path:
         raise PortsupError("this user has no home folder", hint="set HOME or XDG_STATE_HOME") from error
 
 
+def api_token_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """What `portsup serve` wants of those who change something. No worktree's folder can be called that."""
+    return state_folder(environ) / "api-token"
+
+
 def instance_folder(config: Path, stack: str, instance: int, environ: Mapping[str, str] = os.environ) -> Path:
     """The folder of one worktree's one instance: its logs and its data.
 

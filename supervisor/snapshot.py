@@ -38,6 +38,15 @@ class ServiceSnapshot:
     def port(self) -> int | None:
         return self.ports.get("port")
 
+    @property
+    def is_up(self) -> bool:
+        """A job that is through with its work and said so is as good as one that runs."""
+        return self.state == "RUNNING" or (self.state == "EXITED" and self.exit == "code 0")
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in ("STOPPED", "EXITED", "FATAL")
+
     def to_json(self) -> dict[str, Any]:
         return {
             "name": self.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from supervisor.cli.options import examples
+from supervisor.cli.output import note
 from supervisor.errors import UsageError
 
 
@@ -19,7 +20,9 @@ from supervisor.errors import UsageError
 def serve(port: int | None) -> None:
     """Serve the API of all instances over HTTP, on 127.0.0.1 only.
 
-    Below `portsup up` the port comes from the service's pool, in PORT.
+    Below `portsup up` the port comes from the service's pool, in PORT. GET / lists what can be asked.
+    Every user of the machine can read it; what changes something needs a token, from a file that only
+    you can read. Where that is, stderr says.
     """
     if port is None:
         raise UsageError(
@@ -28,4 +31,4 @@ def serve(port: int | None) -> None:
         )
     from supervisor.web import serve as server
 
-    server.serve(port)
+    server.serve(port, note)

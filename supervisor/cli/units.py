@@ -77,15 +77,6 @@ def _report(after: Sequence[ServiceSnapshot], as_json: bool) -> None:
         emit("".join(f"{printable(_line(service))}\n" for service in after))
 
 
-def _is_up(service: ServiceSnapshot) -> bool:
-    """A job that is through with its work and said so is as good as one that runs."""
-    return service.state == "RUNNING" or (service.state == "EXITED" and service.exit == "code 0")
-
-
-def _is_over(service: ServiceSnapshot) -> bool:
-    return service.state in ("STOPPED", "EXITED", "FATAL")
-
-
 def _line(service: ServiceSnapshot) -> str:
     words = [service.name, service.state]
     if service.url is not None and service.pid is not None:
@@ -94,6 +85,16 @@ def _line(service: ServiceSnapshot) -> str:
     return f"{line}: {service.reason}" if service.reason else line
 
 
-start = _command("start", "Start services of a running instance, and wait until they are ready.", _is_up)
-stop = _command("stop", "Stop services of a running instance, and give their ports back.", _is_over)
-restart = _command("restart", "Restart services of a running instance on the ports that they have.", _is_up)
+start = _command(
+    "start",
+    "Start services of a running instance, and wait until they are ready.",
+    lambda service: service.is_up,
+)
+stop = _command(
+    "stop", "Stop services of a running instance, and give their ports back.", lambda service: service.is_over
+)
+restart = _command(
+    "restart",
+    "Restart services of a running instance on the ports that they have.",
+    lambda service: service.is_up,
+)

@@ -89,6 +89,10 @@ class Client:
             raise not_running(self._record, "it answers what it wasn't asked")
         return reply.result
 
+    def fileno(self) -> int:
+        """Of the socket, for whoever waits until an answer begins."""
+        return self._socket.fileno()
+
     def close(self) -> None:
         self._socket.close()
 

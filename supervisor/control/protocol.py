@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from supervisor.errors import PortsupError
+from supervisor.errors import ExitCode, PortsupError
 
 VERSION = 1
 """Sent with each message as "portsup"; a peer of another version is refused with a sentence."""
@@ -147,7 +147,8 @@ def _failure(problem: Any, id_: Id | None) -> PortsupError:
     if not isinstance(problem, dict) or not isinstance(problem.get("message"), str):
         raise BadMessageError(INVALID_REQUEST, "the reply has neither result nor error", id_)
     if problem.get("code") != FAILED:
-        return PortsupError(problem["message"])
+        bug = problem.get("code") == INTERNAL_ERROR
+        return PortsupError(problem["message"], exit_code=ExitCode.INTERNAL if bug else None)
     try:
         return PortsupError.from_json(problem["data"])
     except (KeyError, TypeError, ValueError):

@@ -1,8 +1,7 @@
-"""The endpoints. All GET, none changes anything."""
+"""The endpoints. What GET answers changes nothing; POST is `changes.py`."""
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -15,12 +14,15 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from supervisor import snapshot
+from supervisor import paths, snapshot
+from supervisor.errors import PortsupError
 from supervisor.web import health, inventory
-from supervisor.web.host_check import LocalHostOnly
+from supervisor.web.answers import AsciiJSON, whole_number
+from supervisor.web.changes import PATH, Changes, refusal
+from supervisor.web.host_check import LocalOnly
 
 HEALTH_SECONDS = 2.0
 """In which the aggregated health is answered, whoever hangs."""
@@ -31,19 +33,19 @@ GET /api/health             this server itself
 GET /api/services           every service of every instance: port, pid, state, url
 GET /api/health/aggregated  the health of every service, asked now (?instance=N, ?stack=NAME)
 GET /api/tracing/stats      how long claims, spawns, readiness and stops took
+
+POST /api/instances/N/services/NAME/start    start, stop or restart a service (?stack=NAME where several
+POST /api/instances/N/services/NAME/stop     stacks have an instance N), and wait until that is done.
+POST /api/instances/N/services/NAME/restart  These want the header Authorization: Bearer TOKEN, with the
+                                             token of the file that `portsup serve` names when it starts
 """
-
-
-class AsciiJSON(JSONResponse):
-    """JSON that escapes what UTF-8 can't carry, as the bytes of an odd path."""
-
-    def render(self, content: Any) -> bytes:
-        return json.dumps(content, allow_nan=False).encode("ascii")
 
 
 def make_app(folder: Path, environ: Mapping[str, str] = os.environ) -> Starlette:
     """The app over the lock folder `folder`; `environ` tells which service it is itself."""
     api = _Api(folder, environ)
+    own = environ.get("PORTSUP_INSTANCE_ID"), environ.get("PORTSUP_SERVICE")
+    changes = Changes(folder, paths.api_token_file(environ), own)
     app = Starlette(
         routes=[
             Route("/", _index),
@@ -51,9 +53,14 @@ def make_app(folder: Path, environ: Mapping[str, str] = os.environ) -> Starlette
             Route("/api/services", api.services),
             Route("/api/health/aggregated", api.aggregated_health),
             Route("/api/tracing/stats", api.tracing_stats),
+            Route(PATH, changes.answer, methods=["POST"]),
         ],
-        middleware=[Middleware(LocalHostOnly)],
-        exception_handlers={HTTPException: _http_error, Exception: _internal_error},
+        middleware=[Middleware(LocalOnly)],
+        exception_handlers={
+            HTTPException: _http_error,
+            PortsupError: refusal,
+            Exception: _internal_error,
+        },
         lifespan=_lifespan,
     )
     app.router.redirect_slashes = False
@@ -70,7 +77,7 @@ class _Api:
     def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
         self._folder = folder
         self._service = environ.get("PORTSUP_SERVICE", "portsup serve")
-        self._instance = _whole_number(environ.get("PORTSUP_INSTANCE"))
+        self._instance = whole_number(environ.get("PORTSUP_INSTANCE"))
 
     async def health(self, request: Request) -> Response:
         return AsciiJSON(
@@ -114,14 +121,10 @@ async def _index(_request: Request) -> Response:
 
 def _filter(query: Mapping[str, str]) -> inventory.Filter:
     instance = query.get("instance")
-    number = _whole_number(instance)
+    number = whole_number(instance)
     if instance is not None and number is None:
         raise HTTPException(400, "instance must be a whole number")
     return inventory.Filter(number, query.get("stack"))
-
-
-def _whole_number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:

@@ -1,7 +1,8 @@
-"""Only requests that name this machine are answered.
+"""Only requests that name this machine are answered, and none that a page from elsewhere makes.
 
 A web page elsewhere can point its own host name at 127.0.0.1 and then read what lies there as its own
-(DNS rebinding); its browser still sends that name as Host.
+(DNS rebinding); its browser still sends that name as Host. It can also send a form here without reading
+the answer; its browser then says where the page is from, as Origin.
 """
 
 from __future__ import annotations
@@ -9,22 +10,29 @@ from __future__ import annotations
 import re
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-LOCAL = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+from supervisor.web.answers import AsciiJSON
+
+LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+LOCAL_ORIGIN = re.compile(rf"https?://{LOCAL_HOST.pattern}", re.IGNORECASE)
 
 
-class LocalHostOnly:
-    """Answers 421 to any other Host. None at all is let in: HTTP/1.0 has none, and browsers send one."""
+class LocalOnly:
+    """Answers 421 to any other Host and 403 to any other Origin. None at all is let in: HTTP/1.0 has no
+    Host, and whoever is no browser sends no Origin."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        hosts = Headers(scope=scope).getlist("host") if scope["type"] == "http" else []
-        if all(LOCAL.fullmatch(host) for host in hosts):
-            await self._app(scope, receive, send)
-            return
-        refusal = JSONResponse({"error": "ask for localhost, 127.0.0.1 or [::1]"}, status_code=421)
-        await refusal(scope, receive, send)
+        refusal = _refusal(Headers(scope=scope)) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
+
+
+def _refusal(headers: Headers) -> AsciiJSON | None:
+    if not all(map(LOCAL_HOST.fullmatch, headers.getlist("host"))):
+        return AsciiJSON({"error": "ask for localhost, 127.0.0.1 or [::1]"}, status_code=421)
+    if not all(map(LOCAL_ORIGIN.fullmatch, headers.getlist("origin"))):
+        return AsciiJSON({"error": "pages from elsewhere are not answered"}, status_code=403)
+    return None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from supervisor.control import client, registry
-from supervisor.errors import PortsupError
+from supervisor.errors import PortsupError, UsageError
 from supervisor.records import InstanceRecord
 from supervisor.snapshot import InstanceSnapshot
 
@@ -32,6 +32,23 @@ def visible(folder: Path, wanted: Filter = Filter()) -> list[InstanceRecord]:
     return [
         record for record in registry.instances(folder) if client.may_ask(record) and wanted.admits(record)
     ]
+
+
+def only(folder: Path, wanted: Filter) -> InstanceRecord:
+    """The one that is meant. Raises UsageError if there is none, PortsupError if there are several."""
+    found = visible(folder, wanted)
+    if not found:
+        of_stack = "" if wanted.stack is None else f" of {wanted.stack}"
+        raise UsageError(
+            f"there is no instance {wanted.instance}{of_stack}", hint="GET /api/services lists them"
+        )
+    if len(found) > 1:
+        raise PortsupError(
+            f"there are {len(found)} instances {wanted.instance}",
+            details=[f"{record.stack} in {record.worktree}" for record in found],
+            hint="name the stack: ?stack=NAME",
+        )
+    return found[0]
 
 
 def snapshots(folder: Path, wanted: Filter = Filter()) -> list[InstanceSnapshot]:

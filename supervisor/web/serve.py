@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from supervisor import paths
 from supervisor.errors import PortsupError
+from supervisor.web import token
 
 if TYPE_CHECKING:
     import uvicorn
@@ -20,13 +22,16 @@ GRACE_SECONDS = 3
 """For requests that are under way at the end: more than the aggregated health takes."""
 
 
-def serve(port: int) -> None:
+def serve(port: int, tell: Callable[[str], None]) -> None:
     """Serve until a signal, then return. Port 0 lets the kernel choose.
 
-    Prints "listening on http://127.0.0.1:PORT" once connections are accepted. Raises PortsupError if
-    the extra `web` isn't installed or the port is taken.
+    Prints "listening on http://127.0.0.1:PORT" once connections are accepted; `tell` gets the line that
+    says where the token is. Raises PortsupError if the extra `web` isn't installed, the port is taken or
+    the token's file can't be trusted.
     """
     server = _make_server(paths.lock_folder())
+    token_file = paths.api_token_file()
+    token.current(token_file)
 
     def stop(_signum: int, _frame: FrameType | None) -> None:
         server.should_exit = True
@@ -36,6 +41,7 @@ def serve(port: int) -> None:
         # ours around them, no signal kills us, neither before nor after.
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, stop)
+        tell(f"portsup: what changes something needs the token in {token_file}")
         print(f"listening on http://{HOST}:{listener.getsockname()[1]}", flush=True)
         server.run(sockets=[listener])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import http.server
-import json
 import os
 import signal
 import subprocess
@@ -13,65 +12,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness import ROOT, Home, Portsup, health, wait_until, write_stack
-from stand_in import Imposter, Instance, Loop, me, publish, record, service
+from stand_in import Imposter, Loop, me, publish, record, service
+from web_help import Api, greeting, serving, up
 
 from supervisor.platform import Owner
-
-SERVE = "import sys; from supervisor.web.serve import serve; serve(int(sys.argv[1]))"
-
-
-@dataclass
-class Api:
-    """A running `portsup serve`."""
-
-    process: subprocess.Popen[str]
-    port: int
-
-    def get(
-        self, path: str, *, method: str = "GET", host: str | None = None, seconds: float = 20
-    ) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
-        try:
-            connection.request(method, path, headers={} if host is None else {"Host": host})
-            response = connection.getresponse()
-            return (
-                response.status,
-                {name.lower(): value for name, value in response.getheaders()},
-                response.read(),
-            )
-        finally:
-            connection.close()
-
-    def json(self, path: str, **options: Any) -> tuple[int, Any]:
-        status, headers, body = self.get(path, **options)
-        assert headers["content-type"] == "application/json"
-        return status, json.loads(body)
-
-
-@contextlib.contextmanager
-def serving(home: Home, port: int, **environ: str) -> Iterator[Api]:
-    """Start it, and end it whatever happens."""
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(port)],
-        cwd=ROOT,
-        env={**home.environ, **environ},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == f"listening on http://127.0.0.1:{port}\n"
-            yield Api(process, port)
-        finally:
-            if process.poll() is None:
-                process.kill()
 
 
 @pytest.fixture
@@ -87,7 +36,7 @@ def api(portsup_home: Home, ports_block: int) -> Iterator[Api]:
         yield running
         running.process.terminate()
         out, err = running.process.communicate(timeout=20)
-        assert (running.process.returncode, out, err) == (0, "", "")
+        assert (running.process.returncode, out, err) == (0, "", greeting(portsup_home))
 
 
 Handle = Callable[[http.server.BaseHTTPRequestHandler], None]
@@ -126,16 +75,6 @@ def answering(code: int, body: bytes) -> Handle:
         request.wfile.write(body)
 
     return handle
-
-
-def up(loop: Loop, home: Home, number: int, *services: Any, **more: Any) -> Instance:
-    """An instance that is registered and answers."""
-    timings = more.pop("timings", None)
-    one = record(home.folder, number, **more)
-    publish(home.locks, one)
-    instance = Instance(one, services, timings)
-    loop.serve(Path(one.socket), instance.dispatch)
-    return instance
 
 
 def test_own_health(api: Api) -> None:
@@ -478,7 +417,7 @@ def test_ends_orderly(portsup_home: Home, ports_block: int, signum: signal.Signa
     with serving(portsup_home, ports_block) as running:
         running.process.send_signal(signum)
         out, err = running.process.communicate(timeout=20)
-    assert (running.process.returncode, out, err) == (0, "", "")
+    assert (running.process.returncode, out, err) == (0, "", greeting(portsup_home))
 
 
 def test_ends_while_asked(portsup_home: Home, loop: Loop, ports_block: int) -> None:
@@ -509,7 +448,7 @@ import sys
 from supervisor.errors import PortsupError
 from supervisor.web.serve import serve
 try:
-    serve(int(sys.argv[1]))
+    serve(int(sys.argv[1]), print)
 except PortsupError as failure:
     print(failure.message, failure.hint, sep="; ")
 """
@@ -527,7 +466,7 @@ from supervisor.errors import PortsupError
 sys.modules[sys.argv[1]] = None
 from supervisor.web.serve import serve
 try:
-    serve(0)
+    serve(0, print)
 except PortsupError as failure:
     print(failure.message, failure.hint, sep="; ")
 """

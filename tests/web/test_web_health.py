@@ -6,7 +6,7 @@ import pytest
 
 from supervisor.snapshot import InstanceSnapshot
 from supervisor.web import health
-from supervisor.web.host_check import LOCAL
+from supervisor.web.host_check import LOCAL_HOST
 
 
 def instance(state: str) -> InstanceSnapshot:
@@ -57,7 +57,7 @@ def test_nothing_runs() -> None:
 )
 def test_local_host(host: str) -> None:
     """This machine's own names are let in, with any port."""
-    assert LOCAL.fullmatch(host)
+    assert LOCAL_HOST.fullmatch(host)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_local_host(host: str) -> None:
 )
 def test_foreign_host(host: str) -> None:
     """Everything else is not."""
-    assert not LOCAL.fullmatch(host)
+    assert not LOCAL_HOST.fullmatch(host)
 
 
 @pytest.mark.parametrize(
