@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from supervisor import paths
+from supervisor import masking, paths
 from supervisor.errors import ConfigError
 from supervisor.plan.plan import Launch, Plan, launch
 from supervisor.platform import os_facts
@@ -27,7 +27,8 @@ def obstacles(plan: Plan, environ: Mapping[str, str]) -> Iterator[str]:
             continue
         if not unit.service.shell and not _finds_program(prepared):
             where = f"in {prepared.cwd}" if "/" in prepared.argv[0] else "on its PATH"
-            program = unit.service.command[0]  # as it was written: what is filled in may be secret
+            # As it was written: what is filled in may be secret.
+            program = masking.mask_text(unit.service.command[0])
             yield f"cannot start {unit.name}: there is no program {program!r} {where}"
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from supervisor import masking
 from supervisor.clock import Clock
 from supervisor.plan.plan import Launch, Plan, UnitPlan, launch
 from supervisor.ports.reserve import InstanceClaim, Reservation
@@ -103,7 +104,9 @@ class Launcher:
             cwd=prepared.cwd,
             env={**prepared.env, **extra},
             inherit=(self._claim.lock.fd, *(r.lock.fd for r in reservations)),
-            program=(unit.service.command if argv is prepared.argv else unit.service.ready.command)[0],
+            program=masking.mask_text(
+                (unit.service.command if argv is prepared.argv else unit.service.ready.command)[0]
+            ),
         )
 
 
