@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,20 @@ class Platform(Protocol):
 
     def listeners(self, ports: Collection[int] | None = None) -> list[Listener]:
         """TCP listeners on any address of this network namespace, all or those on `ports`."""
+        ...
+
+    def listen_beside(self, listening: socket.socket, backlog: int) -> socket.socket | None:
+        """A second socket that listens on the same address, and gets all new connections from now on;
+        None where the system can't do that. Raises OSError; `listen_alone` undoes the half of it then."""
+        ...
+
+    def listen_alone(self, listening: socket.socket) -> None:
+        """After `listen_beside`, with the other one closed: nobody else may listen there any more. Raises
+        OSError if somebody does by now."""
+        ...
+
+    def waiting_connections(self, listening: socket.socket) -> int:
+        """Connections of a listening socket that nobody has accepted yet."""
         ...
 
     def become_subreaper(self) -> None:

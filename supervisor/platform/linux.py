@@ -12,10 +12,14 @@ import signal
 import stat
 from collections.abc import Collection, Iterator
 from functools import cache
+from typing import TYPE_CHECKING
 
 from supervisor.errors import NO_DESCRIPTORS
 from supervisor.platform import spares
 from supervisor.platform.contract import Listener, Owner, Process
+
+if TYPE_CHECKING:
+    import socket
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -97,6 +101,21 @@ class Linux:
         from supervisor.platform import sockdiag
 
         return [found for found in spares.lend(sockdiag.listeners) if ports is None or found.port in ports]
+
+    def listen_beside(self, listening: socket.socket, backlog: int) -> socket.socket:
+        from supervisor.platform import reuseport
+
+        return reuseport.listen_beside(listening, backlog)
+
+    def listen_alone(self, listening: socket.socket) -> None:
+        from supervisor.platform import reuseport
+
+        reuseport.listen_alone(listening)
+
+    def waiting_connections(self, listening: socket.socket) -> int:
+        from supervisor.platform import reuseport
+
+        return reuseport.waiting_connections(listening)
 
     def become_subreaper(self) -> None:
         _prctl(PR_SET_CHILD_SUBREAPER, 1)

@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import select
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from supervisor.platform.contract import Listener, Owner, Process
+
+if TYPE_CHECKING:
+    import socket
 
 
 class Posix:
@@ -95,6 +98,16 @@ class Posix:
                     inode = _stand_in(address, port)
                     found[inode] = Listener(address, port, inode, self.uid(process.pid) or 0)
         return list(found.values())
+
+    def listen_beside(self, listening: socket.socket, backlog: int) -> None:
+        """There is no way to lead all connections to one of two sockets."""
+
+    def listen_alone(self, listening: socket.socket) -> None:
+        """It always does."""
+
+    def waiting_connections(self, listening: socket.socket) -> int:  # noqa: ARG002
+        """Not told."""
+        return 0
 
     def become_subreaper(self) -> None:
         """No such thing outside Linux."""
