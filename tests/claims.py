@@ -67,13 +67,15 @@ def port_record(port: int, *, child: Owner | None = None, **fields: Any) -> Port
     )
 
 
-def pool(*ports: int, name: str = "port") -> PoolPlan:
-    return PoolPlan(name, name.upper(), ports, shared=True)
+def pool(*ports: int, name: str = "port", listen: bool = False) -> PoolPlan:
+    return PoolPlan(name, name.upper(), ports, shared=True, listen=listen)
 
 
-def plan(pools: Mapping[str, Sequence[int]], instance: int = 1) -> Plan:
-    """A stack whose services have one pool each."""
-    units = tuple(UnitPlan(Service(name, ("true",)), (pool(*ports),)) for name, ports in pools.items())
+def plan(pools: Mapping[str, Sequence[int]], instance: int = 1, *, listen: bool = False) -> Plan:
+    """A stack whose services have one pool each; with `listen`, portsup is to listen on their ports."""
+    units = tuple(
+        UnitPlan(Service(name, ("true",)), (pool(*ports, listen=listen),)) for name, ports in pools.items()
+    )
     return Plan(Path("/work/test/services.toml"), "test", instance, 6000, {}, units)
 
 

@@ -95,7 +95,7 @@ def _claim(order: Order, stack: ExitStack) -> _Instance:
 def _give_back(reservations: list[Reservation]) -> None:
     """What no unit has taken over, as when the start failed."""
     for reservation in reversed(reservations):
-        reservation.lock.give_back()
+        reservation.give_back()
 
 
 class _Instance:

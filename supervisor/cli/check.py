@@ -112,4 +112,5 @@ def _unit_to_json(unit: UnitPlan) -> dict[str, Any]:
         "ready": str(service.ready.kind),
         "restart": str(service.restart),
         "shield": str(service.shield),
+        "socket": service.socket,
     }

@@ -16,6 +16,7 @@ def check(drafts: Sequence[Draft]) -> None:
     _check_names(drafts)
     for draft in drafts:
         _check_ready(draft)
+        _check_socket(draft)
         _check_env(draft)
         _check_cwd(draft)
         _check_shell(draft)
@@ -41,6 +42,22 @@ def _check_ready(draft: Draft) -> None:
         field.wrong(
             f'asks for a port, and "{draft.name}" has no pool', "add a pool, or use log, exec or notify"
         )
+
+
+def _check_socket(draft: Draft) -> None:
+    service = draft.service
+    if not service.socket:
+        return
+    if MAIN_POOL not in draft.pool_names():
+        draft.field.at("socket").wrong(
+            f'asks for a port, and "{draft.name}" has no main pool', "add a pool, or leave socket out"
+        )
+    if service.ready.kind is ReadyKind.TCP:
+        draft.field.at("ready", "tcp").wrong(
+            "proves nothing with socket = true: portsup itself listens", "use http, log, exec or notify"
+        )
+    for name in sorted(variables.LISTEN & service.env.keys()):
+        draft.field.at("env", name).wrong("tells of the socket that is handed down", "leave it to portsup")
 
 
 def _check_env(draft: Draft) -> None:

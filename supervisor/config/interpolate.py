@@ -19,6 +19,9 @@ ENV = "env:"
 EVERYWHERE = ("instance", "base_port", "stack", "data_dir")
 """The names that mean the same in every service."""
 
+PORT_FD = "port_fd"
+"""`${port_fd}` is the descriptor of the socket that is handed down, where `socket = true`."""
+
 _DOLLAR = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>[^}]*)\}|(?P<open>\{))")
 
 
@@ -64,13 +67,13 @@ def fill_ready(ready: Ready, look_up: Callable[[str], str]) -> Ready:
     return replace(ready, path=path, command=command)
 
 
-def names(own: Iterable[str], pools: Mapping[str, Iterable[str]]) -> list[str]:
+def names(own: Iterable[str], pools: Mapping[str, Iterable[str]], *, socket: bool = False) -> list[str]:
     """Every name but `env:…` that a service may use.
 
     `own` are its pools' names, `pools` those of every service. `${port}` and `${url}` are the
-    service's own main pool's.
+    service's own main pool's; with `socket` it gets a listening socket.
     """
-    result = [*EVERYWHERE]
+    result = [*EVERYWHERE, *([PORT_FD] if socket else [])]
     if MAIN_POOL in own:
         result += names_of_pool()
     for service, its in pools.items():

@@ -101,12 +101,6 @@ def stop(field: Field) -> Stop:
     return Stop(**read_table(field, STOP))
 
 
-def no_socket(field: Field) -> bool:
-    if boolean(field):
-        raise FieldError("handing down a listening socket is not supported yet", "leave the key out")
-    return False
-
-
 SERVICE: Mapping[str, Reader] = {
     "command": command,
     "shell": boolean,
@@ -121,7 +115,7 @@ SERVICE: Mapping[str, Reader] = {
     "backoff": backoff,
     "stop": stop,
     "shield": choice(ShieldMode),
-    "socket": no_socket,
+    "socket": boolean,
     "on_lost": choice(OnLost),
 }
 

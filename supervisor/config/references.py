@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from supervisor.config.interpolate import ENV, names, references, templates
+from supervisor.config.interpolate import ENV, PORT_FD, names, references, templates
 from supervisor.config.problems import nearest, suggestion
 from supervisor.config.services import Draft
 
@@ -20,7 +20,7 @@ Pools = Mapping[str, Sequence[str]]
 def check(drafts: Sequence[Draft]) -> None:
     pools = {draft.name: draft.pool_names() for draft in drafts}
     for draft in drafts:
-        valid = names(pools[draft.name], pools)
+        valid = names(pools[draft.name], pools, socket=draft.service.socket)
         for path, text in templates(draft.service):
             _check_text(draft, path, text, valid, pools)
 
@@ -42,6 +42,8 @@ def _check_text(draft: Draft, path: tuple[str, ...], text: str, valid: Sequence[
 def _reason(user: str, name: str, pools: Pools) -> str:
     if not _SHOWN.fullmatch(name):
         return "holds a ${…} that is no name of portsup's"
+    if name == PORT_FD:
+        return f'${{{name}}}: "{user}" gets no socket handed down'
     service, _, rest = name.partition(".")
     if name in ("port", "url"):
         return f'${{{name}}}: "{user}" has no pool of its own'
@@ -60,6 +62,8 @@ def _hint(name: str, valid: Sequence[str]) -> str | None:
         return (
             f"write ${{{ENV}{name}}} for a variable of the environment, $${{{name}}} to leave it to a shell"
         )
+    if name == PORT_FD:
+        return "set socket = true"
     if not _SHOWN.fullmatch(name):
         return "write $${ where ${ is meant for a shell"
     found = nearest(name, valid)

@@ -15,6 +15,14 @@ DATA_DIR = "PORTSUP_DATA_DIR"
 OWN = frozenset({HOST, INSTANCE, INSTANCE_ID, STACK, SERVICE, BASE_PORT, DATA_DIR})
 
 
+LISTEN_PID = "LISTEN_PID"
+LISTEN_FDS = "LISTEN_FDS"
+LISTEN_FDNAMES = "LISTEN_FDNAMES"
+
+LISTEN = frozenset({LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES})
+"""Of a listening socket that is handed down: sd_listen_fds(3)."""
+
+
 def is_own(name: str) -> bool:
     return name == HOST or name.startswith("PORTSUP_")
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_HANDED_DOWN = frozenset({"PORTSUP_UNIT", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"})
+from supervisor.config.variables import LISTEN
+
+_HANDED_DOWN = frozenset({"PORTSUP_UNIT", "NOTIFY_SOCKET"}) | LISTEN
 """Meant for this supervisor alone: the mark of an outer unit, and systemd's sockets."""
 
 _SERVICE_VARIABLE = re.compile(r"PORTSUP_.+_(?:PORT|URL)")

@@ -9,6 +9,7 @@ from pathlib import Path
 from supervisor.config import variables
 from supervisor.config.interpolate import (
     ENV,
+    PORT_FD,
     fill_ready,
     interpolate,
     names_of_pool,
@@ -24,6 +25,9 @@ from supervisor.plan.instance import base_port
 from supervisor.plan.pool import PoolPlan, pool_plan
 
 HOST = "127.0.0.1"
+
+LISTEN_FDS_START = 3
+"""The descriptor under which a child gets its listening socket: sd_listen_fds(3)."""
 
 DEFAULTS = {"PYTHONUNBUFFERED": "1"}
 """Else what a Python service prints into our pipe would stay in its buffer, and its log mute."""
@@ -82,7 +86,10 @@ def make_plan(config: Config, instance: int) -> Plan:
 
 
 def _unit(service: Service, base: int) -> UnitPlan:
-    return UnitPlan(service, tuple(pool_plan(pool, base) for pool in service.pools))
+    pools = (
+        pool_plan(pool, base, listen=service.socket and pool.name == MAIN_POOL) for pool in service.pools
+    )
+    return UnitPlan(service, tuple(pools))
 
 
 def _in_order(services: Sequence[Service]) -> Iterator[Service]:
@@ -179,6 +186,7 @@ def _values(plan: Plan, unit: UnitPlan, claimed: Claimed, data_dir: Path) -> dic
         "base_port": str(plan.base_port),
         "stack": plan.stack,
         "data_dir": str(data_dir),
+        PORT_FD: str(LISTEN_FDS_START),
     }
     for service, ports in claimed.items():
         for pool, port in ports.items():

@@ -15,10 +15,13 @@ class PoolPlan:
     env: str
     ports: tuple[int, ...]
     shared: bool
+    listen: bool = False
+    """portsup itself listens on the port, and hands the socket down."""
 
 
-def pool_plan(pool: Pool, base_port: int) -> PoolPlan:
+def pool_plan(pool: Pool, base_port: int, *, listen: bool = False) -> PoolPlan:
     if isinstance(pool, SharedPool):
-        return PoolPlan(pool.name, pool.env, pool.ports, shared=True)
+        return PoolPlan(pool.name, pool.env, pool.ports, shared=True, listen=listen)
     first = base_port + pool.offset
-    return PoolPlan(pool.name, pool.env, tuple(range(first, first + pool.size)), shared=False)
+    ports = tuple(range(first, first + pool.size))
+    return PoolPlan(pool.name, pool.env, ports, shared=False, listen=listen)

@@ -252,14 +252,15 @@ def _open(path: Path) -> int | None:
             raise _unusable_folder(path.parent, "this user can't write there") from error
         os.fchmod(low, FILE_MODE)  # a umask of 077 would hide the holder from the other users
         try:
-            return _move_up(low)
+            return move_up(low)
         except OSError:
             remove_free(path, lambda record: record is None)  # to other users an empty file is a holder
             raise
-    return _move_up(low)
+    return move_up(low)
 
 
-def _move_up(low: int) -> int:
+def move_up(low: int) -> int:
+    """`low` from INHERITED_FD_MIN on, close-on-exec; the old number is closed. Raises OSError."""
     try:
         return fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, INHERITED_FD_MIN)
     except OSError as error:

@@ -32,11 +32,12 @@ def _binds(family: socket.AddressFamily, address: str, port: int) -> bool:
             return False
         if family == socket.AF_INET6 and error.errno in NO_IPV6:
             return True
-        raise _refused(port, error) from error
+        raise refused(port, error) from error
     return True
 
 
-def _refused(port: int, error: OSError) -> PortsupError:
+def refused(port: int, error: OSError) -> PortsupError:
+    """Why a port can't be bound at all, whoever uses it."""
     if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
         return OutOfResources(f"cannot look at port {port}: {error.strerror}", hint=MORE_DESCRIPTORS)
     return PortsupError(

@@ -22,6 +22,7 @@ from supervisor.plan.plan import Plan
 from supervisor.plan.pool import PoolPlan
 from supervisor.platform.contract import Owner
 from supervisor.ports import owner
+from supervisor.ports.listening import Listening, listen
 from supervisor.ports.liveness import Liveness, heirs, leaders, liveness, survivors
 from supervisor.ports.lock import Busy, HeldLock, LockFolder, take
 from supervisor.ports.probe import is_free
@@ -47,7 +48,15 @@ class Reservation:
     port: int
     lock: HeldLock
     record: PortRecord
-    claim_seconds: float
+    listening: Listening | None
+    """Where portsup itself listens on it, to hand the socket down."""
+    claim_seconds: float = 0.0
+
+    def give_back(self) -> None:
+        """Safe to call twice."""
+        if self.listening is not None:
+            self.listening.close()
+        self.lock.give_back()
 
     def name_child(self, child: Owner) -> None:
         """Write who runs on the port now into the record. Raises PortsupError."""
@@ -191,7 +200,7 @@ def _all_or_none(
     finally:
         if not complete:
             for reservation in reversed(claims.values()):
-                reservation.lock.give_back()
+                reservation.give_back()
 
 
 def _pass(
@@ -220,22 +229,26 @@ def _lock_one(want: Want, instance: InstanceRecord, folder: LockFolder, clock: C
         if isinstance(found, Busy):
             met.append((port, *found.identity))
             committed = committed and found.committed
-        elif _probed(found, port):
-            record = _record(want, port, instance)
-            return Reservation(want.service, want.pool, port, found, record, clock.now() - started)
+        elif reservation := _reservation(want, port, instance, found):
+            reservation.claim_seconds = clock.now() - started
+            return reservation
         else:
             met.append((port, "foreign"))
     return Full(want, tuple(met), committed)
 
 
-def _probed(lock: HeldLock, port: int) -> bool:
-    """Whether the port is free; if it isn't, or can't be told, the lock is given back at once."""
-    free = False
+def _reservation(want: Want, port: int, instance: InstanceRecord, lock: HeldLock) -> Reservation | None:
+    """None if somebody uses the port; then, or if that can't be told, the lock is given back at once."""
+    made = None
     try:
-        free = is_free(port)
-        return free
+        if is_free(port):
+            record = _record(want, port, instance)
+            listening = listen(port) if want.pool.listen else None
+            if listening or not want.pool.listen:
+                made = Reservation(want.service, want.pool, port, lock, record, listening)
+        return made
     finally:
-        if not free:
+        if made is None:
             lock.give_back()
 
 

@@ -62,6 +62,7 @@ def test_names_of_a_worker_and_of_a_service_with_pools() -> None:
     web = ["web.port", "web.url", "web.metrics.port", "web.metrics.url"]
     assert names([], pools) == [*everywhere, *web]
     assert names(["port", "metrics"], pools) == [*everywhere, "port", "url", *web]
+    assert names([], pools, socket=True) == [*everywhere, "port_fd", *web]
 
 
 def test_a_log_pattern_holds_no_references() -> None:

@@ -119,6 +119,18 @@ def test_an_outer_instances_variables_do_not_leak_in() -> None:
     assert start(WEB, outer | kept).env == start(WEB, {}).env | kept
 
 
+def test_the_socket_that_is_handed_down() -> None:
+    """Only the main port is listened on; its number is 3, and no variable here tells of it: `exec` and
+    `env` have no socket to give."""
+    service = replace(WEB, socket=True, command=("serve", "--fd", "${port_fd}"))
+    (unit,) = plan(service).units
+    assert [pool.listen for pool in unit.pools] == [True, False]
+    assert not any(pool.listen for pool in plan(WEB).units[0].pools)
+    made = start(service, {})
+    assert made.argv == ("serve", "--fd", "3")
+    assert made.env == start(WEB, {}).env
+
+
 def test_environment_references_look_into_env_files_first() -> None:
     """Then into what the supervisor was started with."""
     assert start(JOB, {"HOME": "/root"}).env["HOME_DIR"] == "/root"
@@ -138,11 +150,11 @@ def test_a_port_that_is_not_claimed_is_named() -> None:
     assert "PORTSUP_WEB_1_PORT" not in start(replace(JOB, env={}), {}, claimed={"job": {}}).env
 
 
-@pytest.mark.parametrize("service", [WEB, JOB])
+@pytest.mark.parametrize("service", [WEB, JOB, replace(WEB, socket=True)])
 def test_every_name_that_the_loader_accepts_is_filled_in(service: Service) -> None:
     """The loader's check and the plan know the same names."""
     pools = {each.name: [pool.name for pool in each.pools] for each in (WEB, JOB)}
-    known = names(pools[service.name], pools)
+    known = names(pools[service.name], pools, socket=service.socket)
     env = {f"V{index}": f"${{{name}}}" for index, name in enumerate(known)}
     made = start(replace(service, env=env), {})
     assert all(made.env[key] and "$" not in made.env[key] for key in env)
