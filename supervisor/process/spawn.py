@@ -9,12 +9,14 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from supervisor.errors import MORE_DESCRIPTORS, OutOfResources, SpawnError
+from supervisor.plan.plan import LISTEN_FDS_START
 from supervisor.platform import os_facts
 from supervisor.ports.liveness import MARKER
 from supervisor.process.child import Child
+from supervisor.process.handdown import receiver
 
 if TYPE_CHECKING:
     import subprocess
@@ -49,6 +51,8 @@ class ChildSpec:
     """Descriptors of the locks that the child's tree holds, under the same numbers there."""
     program: str | None = None
     """What errors call argv's first word, where that was filled in and may hold a secret."""
+    listening_fd: int | None = None
+    """A socket that the child gets as descriptor 3, with its pid in LISTEN_PID."""
 
 
 def spawn(spec: ChildSpec) -> Child:
@@ -84,17 +88,39 @@ def _prepare_output(read_end: int) -> None:
 def _popen(spec: ChildSpec, output: int) -> subprocess.Popen[bytes]:
     import subprocess
 
-    # No preexec_fn: it would rule out vfork(2), and with it a spawn whose cost doesn't grow with our memory.
     return subprocess.Popen(
         _command(spec),
         cwd=spec.cwd,
-        env={**spec.env, MARKER: spec.unit},
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
-        pass_fds=spec.inherit,
         start_new_session=True,
+        **_passed_on(spec),
     )
+
+
+def _passed_on(spec: ChildSpec) -> dict[str, Any]:
+    """Popen's arguments for environment and descriptors."""
+    env = {**spec.env, MARKER: spec.unit}
+    if spec.listening_fd is None:
+        # No preexec_fn: it rules out vfork(2), and with it a spawn whose cost doesn't grow with our memory.
+        return {"env": env, "pass_fds": spec.inherit}
+    # Whatever is 3 here, if only the pipe for the output, is so until Popen returns: the pipe by which it
+    # learns of a failed exec never gets the number that is overwritten in the child.
+    return {
+        "executable": _executable(spec),  # Popen would look in our own PATH
+        "preexec_fn": receiver(spec.listening_fd, env),
+        "pass_fds": (LISTEN_FDS_START, *spec.inherit),
+    }
+
+
+def _executable(spec: ChildSpec) -> str:
+    """The file that exec takes; if there is none, the one that lets it fail for the right reason."""
+    program = _command(spec)[0]
+    candidates = _candidates(spec, program)
+    there = [path for path in candidates if _is_there(path)]
+    runnable = [path for path in there if os.access(path, os.X_OK) and path.is_file()]
+    return str(next(iter([*runnable, *there, *candidates])))
 
 
 def _command(spec: ChildSpec) -> list[str]:

@@ -54,9 +54,12 @@ def spec(
     cwd: Path = ROOT,
     env: Mapping[str, str] | None = None,
     inherit: tuple[int, ...] = (),
+    listening_fd: int | None = None,
 ) -> ChildSpec:
     path = {"PATH": os.environ["PATH"]} if env is None else env
-    return ChildSpec(unit=unit, argv=argv, shell=shell, cwd=cwd, env=path, inherit=inherit)
+    return ChildSpec(
+        unit=unit, argv=argv, shell=shell, cwd=cwd, env=path, inherit=inherit, listening_fd=listening_fd
+    )
 
 
 def settable(mask: int) -> int:

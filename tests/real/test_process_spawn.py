@@ -19,6 +19,7 @@ from process_help import PYTHON, alive, ended, output, pid_in, settable, spec, u
 
 from supervisor.errors import SpawnError
 from supervisor.platform import os_facts
+from supervisor.ports.listening import listen
 from supervisor.process.child import Child, Exit
 from supervisor.process.spawn import ChildSpec, spawn
 
@@ -50,6 +51,15 @@ def start() -> Iterator[Spawn]:
         yield started
 
 
+@pytest.fixture(params=[False, True], ids=["plain", "socket"])
+def listening_fd(request: pytest.FixtureRequest, ports_block: int) -> Iterator[int | None]:
+    """None, and then a socket to hand down: what holds of one child holds of the other."""
+    listening = listen(ports_block) if request.param else None
+    yield listening.fd if listening else None
+    if listening:
+        listening.close()
+
+
 def python(code: str) -> tuple[str, ...]:
     return (*PYTHON, "-c", code)
 
@@ -78,43 +88,57 @@ def test_a_child_leads_its_session_and_group(start: Spawn) -> None:
     assert facts.owner == child.owner
 
 
-def test_a_child_has_its_environment_and_marker_only(start: Spawn) -> None:
-    """The supervisor's own variables are not added behind the caller's back."""
-    child = start(spec("/usr/bin/env", env={"A": "1"}, unit="x-1-ab/web"))
-    assert sorted(output(child).split()) == ["A=1", "PORTSUP_UNIT=x-1-ab/web"]
+def test_a_child_has_its_environment_and_marker_only(start: Spawn, listening_fd: int | None) -> None:
+    """The supervisor's own variables are not added behind the caller's back; with a socket comes its pid."""
+    for name in ("COLUMNS", "LINES"):
+        os.unsetenv(name)  # readline, which pytest imports, sets them behind Python's back
+    child = start(spec("/usr/bin/env", env={"A": "1"}, unit="x-1-ab/web", listening_fd=listening_fd))
+    own = [] if listening_fd is None else [f"LISTEN_PID={child.owner.pid}"]
+    assert sorted(output(child).split()) == ["A=1", *own, "PORTSUP_UNIT=x-1-ab/web"]
 
 
-def test_a_child_gets_the_locks_and_no_other_descriptor(start: Spawn, tmp_path: Path) -> None:
-    """The lock has the same number there, and nothing else of ours is open."""
+def test_a_child_gets_the_locks_and_no_other_descriptor(
+    start: Spawn, tmp_path: Path, listening_fd: int | None
+) -> None:
+    """The lock has the same number there, a socket is 3, and nothing else of ours is open."""
     lock = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
     high = fcntl.fcntl(lock, fcntl.F_DUPFD_CLOEXEC, 70)
     try:
-        child = start(spec(*python(OPEN_DESCRIPTORS), inherit=(high,)))
-        assert output(child).split() == ["0", "1", "2", str(high)]
+        child = start(spec(*python(OPEN_DESCRIPTORS), inherit=(high,), listening_fd=listening_fd))
+        handed = [] if listening_fd is None else ["3"]
+        assert output(child).split() == ["0", "1", "2", *handed, str(high)]
         assert fcntl.fcntl(high, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
     finally:
         os.close(lock)
         os.close(high)
 
 
-def test_a_child_ignores_and_blocks_no_signal(start: Spawn) -> None:
+def test_a_child_ignores_and_blocks_no_signal(start: Spawn, listening_fd: int | None) -> None:
     """Python's own ignoring of PIPE isn't handed down."""
-    child = start(spec("grep -E 'Sig(Blk|Ign)' /proc/self/status", shell=True))
+    wanted = spec("grep -E 'Sig(Blk|Ign)' /proc/self/status", shell=True, listening_fd=listening_fd)
+    child = start(wanted)
     masks = [settable(int(line.split()[1], 16)) for line in output(child).splitlines()]
     assert masks == [0, 0]
 
 
-def test_a_path_with_a_slash_is_relative_to_the_service_folder(start: Spawn, tmp_path: Path) -> None:
+def test_a_path_with_a_slash_is_relative_to_the_service_folder(
+    start: Spawn, tmp_path: Path, listening_fd: int | None
+) -> None:
     """As a shell in that folder would take it."""
     script(tmp_path / "bin" / "hello", "#!/bin/sh\necho from $PWD\n")
-    child = start(spec("bin/hello", cwd=tmp_path))
+    child = start(spec("bin/hello", cwd=tmp_path, listening_fd=listening_fd))
     assert output(child) == f"from {tmp_path}\n"
 
 
-def test_a_name_is_looked_up_in_the_childs_path(start: Spawn, tmp_path: Path) -> None:
-    """The supervisor's own PATH doesn't count."""
+def test_a_name_is_looked_up_in_the_childs_path(
+    start: Spawn, tmp_path: Path, listening_fd: int | None
+) -> None:
+    """The supervisor's own PATH doesn't count, and what can't be run is passed over."""
     script(tmp_path / "hello", "#!/bin/sh\necho hello\n")
-    child = start(spec("hello", env={"PATH": f"/nowhere:{tmp_path}"}))
+    script(tmp_path / "first" / "hello", "", 0o644)
+    (tmp_path / "second" / "hello").mkdir(parents=True)
+    path = f"/nowhere:{tmp_path}/first:{tmp_path}/second:{tmp_path}"
+    child = start(spec("hello", env={"PATH": path}, listening_fd=listening_fd))
     assert output(child) == "hello\n"
 
 
@@ -142,7 +166,7 @@ def script(path: Path, text: str, mode: int = 0o755) -> Path:
     ],
 )
 def test_a_command_that_cannot_start(
-    argv: tuple[str, ...], cwd: str, message: str, hint: str, tmp_path: Path
+    argv: tuple[str, ...], cwd: str, message: str, hint: str, tmp_path: Path, listening_fd: int | None
 ) -> None:
     """The error tells what is wrong, and what to do where that is known."""
     script(tmp_path / "bin" / "tool", "#!/bin/sh\n")
@@ -151,8 +175,9 @@ def test_a_command_that_cannot_start(
     script(tmp_path / "noise", "\x7fnothing\n")
     script(tmp_path / "file", "")
     before = descriptors()
+    env = {"PATH": f"{tmp_path}/bin", "TOKEN": "geheim"}
     with pytest.raises(SpawnError) as caught:
-        spawn(spec(*argv, cwd=tmp_path / cwd, env={"PATH": f"{tmp_path}/bin", "TOKEN": "geheim"}))
+        spawn(spec(*argv, cwd=tmp_path / cwd, env=env, listening_fd=listening_fd))
     assert caught.value.message.startswith(message.format(tmp=tmp_path))
     assert hint.format(tmp=tmp_path) in (caught.value.hint or "")
     assert "geheim" not in f"{caught.value.to_json()}"
