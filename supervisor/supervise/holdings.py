@@ -9,6 +9,7 @@ from supervisor.errors import PortsupError
 from supervisor.plan.plan import UnitPlan
 from supervisor.plan.pool import PoolPlan
 from supervisor.platform import Listener, Owner, os_facts
+from supervisor.ports.listening import Listening
 from supervisor.ports.lock import LockFolder
 from supervisor.ports.owner import users_of
 from supervisor.ports.probe import is_free
@@ -69,10 +70,20 @@ class Holdings:
         for held in self.reservations:
             held.name_child(child)
 
+    @property
+    def listening(self) -> Listening | None:
+        """The main port's, where we listen for the child."""
+        return next((held.listening for held in self.reservations if held.listening), None)
+
+    @property
+    def _to_bind(self) -> list[Reservation]:
+        """Those whose ports the child binds itself."""
+        return [held for held in self.reservations if held.listening is None]
+
     def occupied(self) -> str | None:
         """Why a held port can't be bound, in words. Asked when no child of ours runs: the lock doesn't
         bind those who don't ask for it, and an ended server may have left connections behind."""
-        for held in self.reservations:
+        for held in self._to_bind:
             if not is_free(held.port):
                 return _occupant(held.port)
         return None
@@ -80,7 +91,7 @@ class Holdings:
     def bindable(self) -> bool:
         """The same without the words, which cost a look at every process. True where it can't be told."""
         try:
-            return all(is_free(held.port) for held in self.reservations)
+            return all(is_free(held.port) for held in self._to_bind)
         except PortsupError:
             return True
 
@@ -93,7 +104,7 @@ class Holdings:
     def give_back(self) -> None:
         self._last = {**self._last, **self.ports}
         for held in reversed(self.reservations):
-            held.lock.give_back()
+            held.give_back()
         self.reservations = []
         self._shields = {}
 
@@ -101,7 +112,7 @@ class Holdings:
         """Give back the ports whose shields are lost; which they were."""
         lost = [held for held in self.reservations if self._shields[held.pool.name].state == "lost"]
         for held in lost:
-            held.lock.give_back()
+            held.give_back()
             self.reservations.remove(held)
             del self._shields[held.pool.name]
         return frozenset(held.port for held in lost)
@@ -122,7 +133,7 @@ class Holdings:
                 claimed.append(self._reserve(pool, prefer, avoid))
         except BaseException:
             for held in reversed(claimed):
-                held.lock.give_back()
+                held.give_back()
             raise
         return claimed
 

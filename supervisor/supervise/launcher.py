@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from supervisor import masking
 from supervisor.clock import Clock
+from supervisor.config import variables
 from supervisor.plan.plan import Launch, Plan, UnitPlan, launch
 from supervisor.ports.reserve import InstanceClaim, Reservation
 from supervisor.process.child import Child
@@ -78,7 +79,8 @@ class Launcher:
         """Spawn it; `extra` comes over its environment. Raises ConfigError or SpawnError."""
         prepared = self.prepare(unit)
         at = self._clock.now()
-        child = spawn(self._spec(unit, prepared, reservations, prepared.argv, extra))
+        spec = self._spec(unit, prepared, reservations, prepared.argv, extra)
+        child = spawn(_with_socket(spec, unit.name, reservations))
         seconds = self._clock.now() - at
         self._forest.plant(unit.name, child, [_inode(r.lock.fd) for r in reservations])
         return Started(child, prepared, at, seconds)
@@ -108,6 +110,15 @@ class Launcher:
                 (unit.service.command if argv is prepared.argv else unit.service.ready.command)[0]
             ),
         )
+
+
+def _with_socket(spec: ChildSpec, service: str, reservations: Iterable[Reservation]) -> ChildSpec:
+    """With the socket of the port on which we listen for it, if there is one."""
+    listening = next((held.listening for held in reservations if held.listening), None)
+    if listening is None:
+        return spec
+    told = {variables.LISTEN_FDS: "1", variables.LISTEN_FDNAMES: service}
+    return replace(spec, env={**spec.env, **told}, listening_fd=listening.fd)
 
 
 def _inode(fd: int) -> tuple[int, int]:

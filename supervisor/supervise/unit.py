@@ -26,6 +26,7 @@ from supervisor.process.reap import Forest
 from supervisor.snapshot import ServiceSnapshot
 from supervisor.supervise.backoff import Ladder
 from supervisor.supervise.events import EventLog
+from supervisor.supervise.handover import Handover
 from supervisor.supervise.holdings import Holdings, port_fields
 from supervisor.supervise.launcher import Launcher, Started
 from supervisor.supervise.logs import LogFile
@@ -85,6 +86,7 @@ class Unit:
         self._readiness = Readiness(
             plan, world.launcher, world.notify_path, partial(self._handle, Event.READY), self._not_ready
         )
+        self._handover: Handover | None = None
         self._claiming = asyncio.Lock()
         self._claims: set[asyncio.Task[None]] = set()
         self._run: Run | None = None
@@ -410,9 +412,19 @@ class Unit:
             self._run.look()
 
     def _ask(self) -> None:
-        if self._run is not None:
-            self._stop_began = self._world.clock.now()
+        if self._run is None:
+            return
+        self._stop_began = self._world.clock.now()
+        listening = self.holdings.listening
+        if self.wanted is Wanted.AGAIN and listening is not None and listening.relieve():
+            self._handover = Handover(listening, self.plan.service.stop.timeout, self._run.ask)
+        else:
             self._run.ask()
+
+    def _end_handover(self) -> None:
+        if self._handover is not None:
+            self._handover.cancel()
+            self._handover = None
 
     def _overdue(self) -> None:
         how = self.plan.service.stop
@@ -428,6 +440,7 @@ class Unit:
             self._kill_tree()
 
     def _kill_tree(self) -> None:
+        self._end_handover()
         if self._run is not None:
             self._stop_began = self._stop_began or self._world.clock.now()
             self._run.kill()
@@ -442,6 +455,9 @@ class Unit:
             self._exit = self._run.child.poll() or self._exit
         ran_for = now - self._run.started.at
         self._run = None
+        self._end_handover()
+        if self.holdings.listening is not None:
+            self.holdings.listening.renew()
         self._conclude(self._cause, self.reason, ran_for)
 
     def _conclude(self, cause: Cause, reason: str | None, ran_for: float = 0.0) -> None:
@@ -477,7 +493,7 @@ class Unit:
                 claimed = await asyncio.to_thread(self.holdings.reserve, self.holdings.missing(avoid))
                 if self.wanted is Wanted.DOWN:  # stopped meanwhile
                     for held in claimed:
-                        held.lock.give_back()
+                        held.give_back()
                     return
                 self._take(claimed)
             finally:
