@@ -130,6 +130,11 @@ class Platform(Protocol):
         """Connections of a listening socket that nobody has accepted yet."""
         ...
 
+    def unheard_connections(self, port: int) -> int:
+        """IPv4 connections to `port` that were accepted, and of which nothing has come yet or something
+        waits to be read; 0 where that can't be told."""
+        ...
+
     def become_subreaper(self) -> None:
         """Orphans below this process become its children instead of init's."""
         ...

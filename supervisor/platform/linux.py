@@ -117,6 +117,14 @@ class Linux:
 
         return reuseport.waiting_connections(listening)
 
+    def unheard_connections(self, port: int) -> int:
+        from supervisor.platform import sockdiag
+
+        try:
+            return sockdiag.unheard(port)
+        except OSError:
+            return 0
+
     def become_subreaper(self) -> None:
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
 

@@ -109,6 +109,10 @@ class Posix:
         """Not told."""
         return 0
 
+    def unheard_connections(self, port: int) -> int:  # noqa: ARG002
+        """Not told."""
+        return 0
+
     def become_subreaper(self) -> None:
         """No such thing outside Linux."""
 

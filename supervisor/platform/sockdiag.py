@@ -16,7 +16,8 @@ NETLINK_SOCK_DIAG = 4
 SOCK_DIAG_BY_FAMILY = 20
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 NLM_F_REQUEST, NLM_F_DUMP = 0x1, 0x300
-TCP_LISTEN = 10
+TCP_ESTABLISHED, TCP_CLOSE_WAIT, TCP_LISTEN = 1, 8, 10
+CONNECTED = 1 << TCP_ESTABLISHED | 1 << TCP_CLOSE_WAIT
 
 HEADER = struct.Struct("=IHHII")
 """nlmsghdr: length, type, flags, sequence, port id."""
@@ -25,6 +26,16 @@ REQUEST = struct.Struct("=BBBxI48x")
 ANSWER = struct.Struct("=BBBB2sH16s16sI8xIIIII")
 """inet_diag_msg: family, state, timer, retransmits, source port, destination port, source,
 destination, interface, (cookie), expires, receive queue, send queue, uid, inode."""
+
+INET_DIAG_REQ_BYTECODE = 1
+INET_DIAG_INFO = 2
+ATTRIBUTE = struct.Struct("=HH")
+"""rtattr: length with itself, type."""
+PORT_GE, PORT_LE = 2, 3
+OPERATION = struct.Struct("=BBHHH")
+"""Two inet_diag_bc_op: code, jump if true, jump if false; and the port in the second one's last field."""
+RECEIVED = struct.Struct("=128xQ")
+"""The bytes that came, in struct tcp_info."""
 
 RECEIVE_BYTES = 65536
 PROC_TABLES = {socket.AF_INET: "/proc/net/tcp", socket.AF_INET6: "/proc/net/tcp6"}
@@ -42,9 +53,42 @@ def _of_family(family: int) -> list[Listener]:
         return list(by_proc(family))
 
 
+def unheard(port: int) -> int:
+    """IPv4 connections to `port` that a process has accepted, and of which the first byte hasn't come or
+    some that came aren't read. Raises OSError where the kernel refuses to answer."""
+    request = REQUEST.pack(socket.AF_INET, socket.IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), CONNECTED)
+    return sum(_is_unheard(found) for found in _dump(request + _of_port(port)))
+
+
+def _of_port(port: int) -> bytes:
+    """The filter: source port >= and <= `port`. An operation tells how far to go on if it is true, and if
+    not: beyond the end, which means no."""
+    code = OPERATION.pack(PORT_GE, 8, 20, 0, port) + OPERATION.pack(PORT_LE, 8, 12, 0, port)
+    return ATTRIBUTE.pack(ATTRIBUTE.size + len(code), INET_DIAG_REQ_BYTECODE) + code
+
+
+def _is_unheard(payload: bytes) -> bool:
+    *_, unread, _, _, inode = ANSWER.unpack_from(payload)
+    return inode != 0 and (unread > 0 or _bytes_received(payload) == 0)
+
+
+def _bytes_received(payload: bytes) -> int | None:
+    """None on a kernel that doesn't tell."""
+    offset = ANSWER.size
+    while offset + ATTRIBUTE.size <= len(payload):
+        length, kind = ATTRIBUTE.unpack_from(payload, offset)
+        if kind == INET_DIAG_INFO and length >= ATTRIBUTE.size + RECEIVED.size:
+            return int(RECEIVED.unpack_from(payload, offset + ATTRIBUTE.size)[0])
+        offset += max((length + 3) & ~3, ATTRIBUTE.size)
+    return None
+
+
 def by_netlink(family: int) -> Iterator[Listener]:
     """Raises OSError where the kernel refuses to answer."""
-    request = REQUEST.pack(family, socket.IPPROTO_TCP, 0, 1 << TCP_LISTEN)
+    return map(_listener, _dump(REQUEST.pack(family, socket.IPPROTO_TCP, 0, 1 << TCP_LISTEN)))
+
+
+def _dump(request: bytes) -> Iterator[bytes]:
     flags = NLM_F_REQUEST | NLM_F_DUMP
     header = HEADER.pack(HEADER.size + len(request), SOCK_DIAG_BY_FAMILY, flags, 1, 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as netlink:
@@ -56,7 +100,7 @@ def by_netlink(family: int) -> Iterator[Listener]:
                     return
                 if kind == NLMSG_ERROR:
                     raise OSError(-struct.unpack_from("=i", payload)[0], "sock_diag refused")
-                yield _listener(payload)
+                yield payload
 
 
 def _messages(data: bytes) -> Iterator[tuple[int, bytes]]:

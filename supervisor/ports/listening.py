@@ -49,9 +49,14 @@ class Listening:
         return True
 
     @property
-    def left_behind(self) -> int:
-        """Connections that the child which is relieved hasn't accepted yet."""
-        return 0 if self._relieved is None else os_facts.waiting_connections(self._relieved)
+    def waiting(self) -> int:
+        """Connections that the child that runs hasn't accepted yet, of those that are its to accept."""
+        return os_facts.waiting_connections(self._relieved or self._socket)
+
+    @property
+    def unheard(self) -> int:
+        """Connections that a child has accepted and whose request hasn't come, or isn't read yet."""
+        return os_facts.unheard_connections(self._socket.getsockname()[1])
 
     def renew(self) -> None:
         """The child is gone: only one socket listens, as if no child had had it."""

@@ -117,6 +117,8 @@ def _passed_on(spec: ChildSpec) -> dict[str, Any]:
 def _executable(spec: ChildSpec) -> str:
     """The file that exec takes; if there is none, the one that lets it fail for the right reason."""
     program = _command(spec)[0]
+    if "/" in program:
+        return program
     candidates = _candidates(spec, program)
     there = [path for path in candidates if _is_there(path)]
     runnable = [path for path in there if os.access(path, os.X_OK) and path.is_file()]

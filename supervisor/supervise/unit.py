@@ -416,7 +416,7 @@ class Unit:
             return
         self._stop_began = self._world.clock.now()
         listening = self.holdings.listening
-        if self.wanted is Wanted.AGAIN and listening is not None and listening.relieve():
+        if self.wanted is Wanted.AGAIN and listening is not None:
             self._handover = Handover(listening, self.plan.service.stop.timeout, self._run.ask)
         else:
             self._run.ask()

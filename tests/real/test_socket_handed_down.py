@@ -147,21 +147,20 @@ def test_a_crash_refuses_nobody(portsup: Portsup, ports_block: int) -> None:
 
 
 def test_a_restart_hands_over(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
-    """What waits for a child that is busy is served by it, before it gets its stop signal; what comes later
-    waits for the next child; and nobody can join the port afterwards."""
+    """What waits for a child that is busy is served by it before it gets its stop signal, what comes later by
+    the next one, and nobody can join the port afterwards."""
     up(portsup, ports_block, {"web": service()})
     (before,) = portsup.wait_for_services(1)["services"]
     with socket.create_connection(("127.0.0.1", ports_block)) as slow:  # it serves one at a time
         wait_until(lambda: accepted(ports_block), 5)
         waiting = [Asked(ports_block) for _ in range(3)]
         restart = portsup.start("restart", "web")
-        wait_until(lambda: len(os_facts.listeners((ports_block,))) == 2, 10)
-        later = [Asked(ports_block) for _ in range(3)]
+        wait_until(lambda: portsup_home.events()[-1]["event"] == "unit.stopping", 10)
         slow.sendall(b"GET / HTTP/1.1\r\n\r\n")
         assert {asked.answer()["pid"] for asked in waiting} == {before["pid"]}
     assert restart.wait() == 0
     (after,) = portsup.wait_for_services(1)["services"]
-    assert {asked.answer()["pid"] for asked in later} == {after["pid"]} != {before["pid"]}
+    assert ask(ports_block)["pid"] == after["pid"] != before["pid"]
     assert len(os_facts.listeners((ports_block,))) == 1
     assert not joins(ports_block)
     assert (after["port"], after["shield"], after["restarts"]) == (ports_block, "up", 0)
@@ -174,14 +173,21 @@ def accepted(port: int) -> bool:
     return any(found.status == psutil.CONN_ESTABLISHED and found.pid is not None for found in held)
 
 
+def hang(pid: int) -> None:
+    """Once it is stopped it doesn't accept, also if it was about to."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: psutil.Process(pid).status() == psutil.STATUS_STOPPED, 5)
+
+
 def test_a_hung_child_is_restarted_all_the_same(portsup: Portsup, ports_block: int) -> None:
-    """One that accepts nothing any more holds a restart up no longer than its stop's timeout, twice."""
+    """What waits for one that accepts nothing any more is served by the next one."""
     up(portsup, ports_block, {"web": service(stop={"timeout": "300ms"})})
     (before,) = portsup.wait_for_services(1)["services"]
-    os.kill(before["pid"], signal.SIGSTOP)
-    with socket.create_connection(("127.0.0.1", ports_block)):
-        assert portsup.run("restart", "web").returncode == 0
-    assert ask(ports_block)["pid"] != before["pid"]
+    hang(before["pid"])
+    waiting = [Asked(ports_block) for _ in range(5)]
+    assert portsup.run("restart", "web").returncode == 0
+    (after,) = portsup.wait_for_services(1)["services"]
+    assert {asked.answer()["pid"] for asked in waiting} == {after["pid"]} != {before["pid"]}
     assert not joins(ports_block)
 
 
@@ -189,7 +195,7 @@ def test_a_stop_during_a_hand_over(portsup: Portsup, portsup_home: Home, ports_b
     """`down` while a child that has hung is being relieved: all is given back."""
     up(portsup, ports_block, {"web": service(stop={"timeout": "300ms"})})
     (before,) = portsup.wait_for_services(1)["services"]
-    os.kill(before["pid"], signal.SIGSTOP)
+    hang(before["pid"])
     with socket.create_connection(("127.0.0.1", ports_block)):
         portsup.start("restart", "web")
         wait_until(lambda: portsup.instance(1)["services"][0]["state"] == "STOPPING", 5)

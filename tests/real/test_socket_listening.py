@@ -113,19 +113,19 @@ def test_a_hand_over(listening: Listening, ports_block: int) -> None:
         old = stack.enter_context(socket.socket(fileno=os.dup(listening.fd)))
         for _ in range(3):
             connect(ports_block, stack)
-        assert listening.left_behind == 0  # nobody is relieved yet
+        assert listening.waiting == 3
         assert listening.relieve()
         for _ in range(40):
             connect(ports_block, stack)
         assert (os_facts.waiting_connections(old), waiting(listening.fd)) == (3, 40)
-        assert listening.left_behind == 3
+        assert listening.waiting == 3
         for _ in range(3):
             stack.enter_context(old.accept()[0])
-        assert listening.left_behind == 0
+        assert listening.waiting == 0
         listening.renew()
         assert listening.fd >= INHERITED_FD_MIN
         connect(ports_block, stack)
-        assert waiting(listening.fd) == 41
+        assert waiting(listening.fd) == listening.waiting == 41
         with pytest.raises(OSError):
             old.accept()  # also for whoever kept a copy
 
