@@ -12,7 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-LEAVES = frozenset({"errors", "clock", "paths", "snapshot", "records", "lines", "masking", "platform"})
+LEAVES = frozenset(
+    {"errors", "clock", "paths", "snapshot", "records", "lines", "masking", "terminal", "platform"}
+)
 
 BELOW_SUPERVISE = frozenset({"config", "plan", "ports", "process"})
 

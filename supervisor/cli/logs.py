@@ -6,6 +6,7 @@ import select
 import sys
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 import click
@@ -13,13 +14,14 @@ import click
 from supervisor import paths
 from supervisor.cli import target
 from supervisor.cli.options import examples, instance_option, long_file_option
-from supervisor.cli.output import emit_bytes, has_colour, note
+from supervisor.cli.output import emit_bytes, has_colour, is_terminal, note
 from supervisor.cli.prefix import prefixer, prefixes
 from supervisor.cli.tail import Tail
 from supervisor.control import client
 from supervisor.errors import NotRunning, UsageError
 from supervisor.lines import Lines
 from supervisor.records import InstanceRecord
+from supervisor.terminal import tame
 
 POLL_MS = 100
 """Between two looks at the files that are followed."""
@@ -50,13 +52,13 @@ def logs(
     """Print or follow what services printed.
 
     Of the running instance, else of the one that ran last. One service alone is printed byte for byte;
-    several get their name before each line.
+    several get their name before each line. A terminal gets text and colours, no other control codes.
     """
     folder, known = _source(target.find_config(file), instance)
     names = _chosen(services, known)
     with ExitStack() as stack:
         tails = [stack.enter_context(closing(Tail(paths.service_log(folder, name)))) for name in names]
-        writers: Sequence[Writer] = [emit_bytes] if len(names) == 1 else _prefixing(names, known)
+        writers = _writers(names, known)
         for tail, writer in zip(tails, writers, strict=True):
             for block in tail.last(lines):
                 writer(block)
@@ -119,8 +121,14 @@ def _chosen(services: Sequence[str], known: Collection[str]) -> list[str]:
     return list(dict.fromkeys(services)) or list(known)
 
 
-def _prefixing(names: Sequence[str], known: Sequence[str]) -> list[Lines]:
-    return [prefixer(prefix, emit_bytes) for prefix in prefixes(names, known, colour=has_colour(sys.stdout))]
+def _writers(names: Sequence[str], known: Sequence[str]) -> Sequence[Writer]:
+    """For each of `names` what takes its output, block by block."""
+    alone, terminal, colour = len(names) == 1, is_terminal(sys.stdout), has_colour(sys.stdout)
+    if alone and not terminal:
+        return [emit_bytes]
+    show = partial(tame, styles=colour) if terminal else bytes
+    before = [b""] if alone else prefixes(names, known, colour=colour)
+    return [prefixer(prefix, emit_bytes, show) for prefix in before]
 
 
 def _follow(followed: Sequence[tuple[Tail, Writer]]) -> None:

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from supervisor.lines import COLOURS, Lines, prefixed
 
 
-def prefixer(prefix: bytes, write: Callable[[bytes], None]) -> Lines:
-    """What writes one service's output, chunk by chunk."""
-    return Lines(lambda lines: write(prefixed(prefix, lines)))
+def prefixer(
+    prefix: bytes, write: Callable[[bytes], None], show: Callable[[bytes], bytes] = bytes
+) -> Lines:
+    """What writes one service's output, chunk by chunk; `show` gives whole lines the form they are to have."""
+    return Lines(lambda lines: write(prefixed(prefix, show(lines))))
 
 
 def prefixes(names: Sequence[str], known: Sequence[str], *, colour: bool) -> list[bytes]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 
 from supervisor.lines import COLOURS, prefixed
 from supervisor.supervise.outlet import Outlet
+from supervisor.terminal import tame
 
 LEVEL_COLOURS = {"warning": 33, "error": 31}
-RESET = b"\x1b[0m"
 
 
 class Console:
@@ -19,25 +20,27 @@ class Console:
         self._stderr = Outlet(2)
         self._label = label
         self._colour = colour
+        self._terminal = {fd: os.isatty(fd) for fd in (1, 2)}
         self._width = max(len(label + name) for name in [*services, "portsup"])
         self._colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(services)}
 
     def lines(self, service: str, lines: bytes) -> None:
-        """Whole lines that `service` printed. Its own colours end with its line."""
-        prefix = self._prefix(service, 1)
-        if self._colour[1]:
-            lines = lines[:-1].replace(b"\n", RESET + b"\n") + RESET + b"\n" if b"\x1b" in lines else lines
-        self._stdout.write(prefixed(prefix, lines))
+        """Whole lines that `service` printed: as they are, or tamed for a terminal."""
+        self._stdout.write(prefixed(self._prefix(service, 1), self._shown(lines, 1)))
 
     def say(self, level: str, service: str | None, message: str) -> None:
         """One event, as a line with the time of day."""
         # In words too, for those who see no colours
-        text = (f"warning: {message}" if level == "warning" else message).encode(errors="replace")
+        words = f"warning: {message}" if level == "warning" else message
+        text = self._shown(words.encode(errors="replace") + b"\n", 2)[:-1]
         if self._colour[2] and level in LEVEL_COLOURS:
             text = b"\x1b[%dm%s\x1b[0m" % (LEVEL_COLOURS[level], text)
         self._stderr.write(
             self._prefix(service or "portsup", 2) + time.strftime("%H:%M:%S ").encode() + text + b"\n"
         )
+
+    def _shown(self, lines: bytes, fd: int) -> bytes:
+        return tame(lines, styles=self._colour[fd]) if self._terminal[fd] else lines
 
     def _prefix(self, name: str, fd: int) -> bytes:
         text = (self._label + name).ljust(self._width) + " | "
