@@ -34,9 +34,10 @@ class Outlet:
         with self._wake:
             if self._broken or self._closing:
                 return
-            if self._queued + len(data) > BACKLOG_BYTES:
+            if self._queue and self._queued + len(data) > BACKLOG_BYTES:
                 self._skipped += data.count(b"\n")
                 return
+            self._tell_skipped()
             self._take(data)
             self._wake.notify()
         if self._thread is None:
@@ -44,12 +45,14 @@ class Outlet:
             self._thread.start()
 
     def _take(self, data: bytes) -> None:
-        if self._skipped:
-            notice = b"portsup | %d lines skipped: the reader was too slow; the log files have them\n"
-            data = notice % self._skipped + data
-            self._skipped = 0
         self._queue.append(data)
         self._queued += len(data)
+
+    def _tell_skipped(self) -> None:
+        if self._skipped:
+            notice = b"portsup | %d lines skipped: the reader was too slow; the log files have them\n"
+            self._take(notice % self._skipped)
+            self._skipped = 0
 
     def _run(self) -> None:
         while (batch := self._next()) is not None:
@@ -65,6 +68,7 @@ class Outlet:
                 if self._closing:
                     return None
                 self._wake.wait()
+            self._tell_skipped()
             batch = b"".join(self._queue)
             self._queue.clear()
             self._queued = 0
@@ -73,8 +77,6 @@ class Outlet:
     def close(self, timeout: float = 1.0) -> None:
         """Write what is queued, for at most `timeout` seconds."""
         with self._wake:
-            if self._skipped and not self._broken:
-                self._take(b"")
             self._closing = True
             self._wake.notify()
         if self._thread is not None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from harness import wait_until
 
 from supervisor.supervise.outlet import BACKLOG_BYTES, Outlet
 
@@ -60,9 +61,39 @@ def test_a_stalled_reader_blocks_nobody(pipe: tuple[int, int]) -> None:
     os.close(pipe[1])
     reader.join()
     whole = b"".join(got)
-    skipped = sum(int(line.split()[2]) for line in whole.splitlines() if b"lines skipped" in line)
-    assert skipped > 0
-    assert whole.count(LINE) + skipped == lines
+    assert b"lines skipped" in whole
+    assert sum(map(told_of, whole.splitlines())) == lines
+
+
+def test_the_notice_waits_for_nothing(pipe: tuple[int, int]) -> None:
+    """Whoever reads on is told of every line at once, also when nothing more is printed."""
+    outlet = Outlet(pipe[1])
+    lines = BACKLOG_BYTES // len(LINE) * 3
+    for _ in range(lines):
+        outlet.write(LINE)
+    got: list[bytes] = []
+    reader = collect(pipe[0], got)
+    wait_until(lambda: sum(map(told_of, b"".join(got).splitlines())) == lines, 10, "all to be told")
+    outlet.close()
+    os.close(pipe[1])
+    reader.join()
+
+
+def told_of(line: bytes) -> int:
+    """How many lines a reader of this one knows of."""
+    return int(line.split()[2]) if b"lines skipped" in line else int(len(line) == len(LINE) - 1)
+
+
+def test_much_at_once_reaches_a_reader(pipe: tuple[int, int]) -> None:
+    """A piece that is longer than the backlog is no reason to drop it: nobody is behind."""
+    got: list[bytes] = []
+    reader = collect(pipe[0], got)
+    outlet = Outlet(pipe[1])
+    outlet.write(LINE * (BACKLOG_BYTES // len(LINE) + 1))
+    outlet.close(timeout=10)
+    os.close(pipe[1])
+    reader.join()
+    assert b"".join(got).count(LINE) == BACKLOG_BYTES // len(LINE) + 1
 
 
 def test_a_reader_that_goes_away_ends_only_its_copy(pipe: tuple[int, int]) -> None:
