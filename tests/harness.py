@@ -28,7 +28,9 @@ import tomli_w
 
 ROOT = Path(__file__).parents[1]
 SAMPLE_SERVICE = ROOT / "scripts" / "sample_service.py"
-DAEMONISE = ROOT / "tests" / "real" / "children" / "daemonise.py"
+CHILDREN = ROOT / "tests" / "real" / "children"
+"""Scripts that services misbehave with, one kind a file."""
+DAEMONISE = CHILDREN / "daemonise.py"
 COMMAND = (sys.executable, "-m", "supervisor")
 MARKER = "PORTSUP_UNIT"
 """In the environment of every child that portsup spawns, and of nobody else."""
@@ -129,10 +131,11 @@ def full_pipe() -> Iterator[int]:
 
 FOREIGNER = """
 import socket, sys
+shares, port, *hosts = sys.argv[1:]
 listening = []
-for host in sys.argv[2:]:
+for host in hosts:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening.append(socket.create_server((host, int(sys.argv[1])), family=family))
+    listening.append(socket.create_server((host, int(port)), family=family, reuse_port=shares == "shares"))
 print("listening", flush=True)
 sys.stdin.read()
 """
@@ -140,10 +143,14 @@ sys.stdin.read()
 
 @contextlib.contextmanager
 def foreigner(
-    port: int, *hosts: str, env: Mapping[str, str] | None = None
+    port: int, *hosts: str, shares: bool = False, env: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """A process that portsup did not start and that listens on `port` of `hosts` (127.0.0.1)."""
-    arguments = [sys.executable, "-I", "-S", "-c", FOREIGNER, str(port), *(hosts or ("127.0.0.1",))]
+    """A process that portsup did not start and that listens on `port` of `hosts` (127.0.0.1).
+
+    `shares`: with SO_REUSEPORT, so beside another of the same user that has it too.
+    """
+    how = "shares" if shares else "alone"
+    arguments = [sys.executable, "-I", "-S", "-c", FOREIGNER, how, str(port), *(hosts or ("127.0.0.1",))]
     process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
     with process:
         try:
@@ -393,12 +400,20 @@ class Background:
         return self.process.wait(seconds)
 
 
+WITHOUT_ROOTS_RIGHTS = (
+    ("setpriv", "--bounding-set", "-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+)
+"""Before a command: modes of files bind it, as they bind every user but root."""
+
+
 class Portsup:
     """The real command line, run in `cwd` and at home in `home`."""
 
-    def __init__(self, home: Home, cwd: Path) -> None:
+    def __init__(self, home: Home, cwd: Path, through: Sequence[str] = ()) -> None:
+        """`through` goes before each command, as env, nice or setpriv do."""
         self.home = home
         self.cwd = cwd
+        self._command = (*through, *COMMAND)
         self._started: list[Background] = []
 
     def run(
@@ -406,7 +421,7 @@ class Portsup:
     ) -> subprocess.CompletedProcess[str]:
         """Run it to its end."""
         return subprocess.run(
-            [*COMMAND, *arguments],
+            [*self._command, *arguments],
             cwd=cwd or self.cwd,
             env={**self.home.environ, **environ},
             stdin=subprocess.DEVNULL,
@@ -428,6 +443,21 @@ class Portsup:
         assert isinstance(found, dict)
         return found
 
+    def service(self, number: int, name: str) -> dict[str, Any]:
+        """One service of an instance as `status --json` shows it."""
+        (found,) = [one for one in self.instance(number)["services"] if one["name"] == name]
+        assert isinstance(found, dict)
+        return found
+
+    def wait_for_service(self, number: int, name: str, state: str, seconds: float = 15) -> dict[str, Any]:
+        """One service, once it is in `state`."""
+
+        def look() -> dict[str, Any] | None:
+            found = self.service(number, name)
+            return found if found["state"] == state else None
+
+        return wait_until(look, seconds, f"{name} to be {state}")
+
     def up(self, *arguments: str, cwd: Path | None = None, **environ: str) -> Background:
         """Start `portsup up` in the background; ended with this object."""
         return self.start("up", *arguments, cwd=cwd, **environ)
@@ -437,7 +467,7 @@ class Portsup:
         output, errors = stem.with_suffix(".out"), stem.with_suffix(".err")
         with output.open("wb") as out, errors.open("wb") as err:
             process = subprocess.Popen(
-                [*COMMAND, *arguments],
+                [*self._command, *arguments],
                 cwd=cwd or self.cwd,
                 env={**self.home.environ, **environ},
                 stdin=subprocess.DEVNULL,

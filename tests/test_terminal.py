@@ -25,7 +25,7 @@ CASES = {
     "title": (b"\x1b]0;owned\x07x\x1b]2;owned\x1b\\y\n", b"xy\n"),
     "link": (b"\x1b]8;;http://a/\x1b\\here\x1b]8;;\x1b\\\n", b"here\n"),
     "clipboard": (b"\x1b]52;c;cm0gLXJmCg==\x07\n", b"\n"),
-    "device control": (b"\x1bP$q\"p\x1b\\\x1b_apc\x1b\\\x1b^pm\x1b\\\x1bXsos\x1b\\x\n", b"x\n"),
+    "device control": (b'\x1bP$q"p\x1b\\\x1b_apc\x1b\\\x1b^pm\x1b\\\x1bXsos\x1b\\x\n', b"x\n"),
     "reset and charsets": (b"\x1bc\x1b(0\x1b#8\x1b7\x1b8\x1bMx\n", b"x\n"),
     "never ends": (b"\x1b]0;title\n\x1b[31\nx\x1b\n", b"\\x1b]0;title\n\\x1b[31\nx\\x1b\n"),
     "two escapes": (b"\x1b\x1b[2J[2J\n", b"\\x1b[2J\n"),
@@ -33,7 +33,10 @@ CASES = {
     "8-bit": (b"\x9b31m\xc2\x9b2J\xc2\x90x\n", b"\\x9b31m\\x9b2J\\x90x\n"),
     "no UTF-8": (b"\xff caf\xe9 \xed\xa0\x80\n", b"\\xff caf\\xe9 \\xed\\xa0\\x80\n"),
     "UTF-8": ("✓ café 日本\n".encode(), "✓ café 日本\n".encode()),
-    "bells and the like": (b"\x07\x08\x00\x0b\x0c\x0e\x0f\x7f\n", b"\\x07\\x08\\x00\\x0b\\x0c\\x0e\\x0f\\x7f\n"),
+    "bells and the like": (
+        b"\x07\x08\x00\x0b\x0c\x0e\x0f\x7f\n",
+        b"\\x07\\x08\\x00\\x0b\\x0c\\x0e\\x0f\\x7f\n",
+    ),
     "progress": (b"\r10%\x1b[K\r\x1b[2K20%\r\n\r\nend\r\r\n", b"10%\n20%\n\nend\n"),
 }
 

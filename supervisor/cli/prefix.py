@@ -7,10 +7,8 @@ from collections.abc import Callable, Sequence
 from supervisor.lines import COLOURS, Lines, prefixed
 
 
-def prefixer(
-    prefix: bytes, write: Callable[[bytes], None], show: Callable[[bytes], bytes] = bytes
-) -> Lines:
-    """What writes one service's output, chunk by chunk; `show` gives whole lines the form they are to have."""
+def prefixer(prefix: bytes, write: Callable[[bytes], None], show: Callable[[bytes], bytes] = bytes) -> Lines:
+    """What writes one service's output, chunk by chunk; `show` gives whole lines their form."""
     return Lines(lambda lines: write(prefixed(prefix, show(lines))))
 
 

@@ -135,15 +135,20 @@ class HeldLock:
         self._remember_stamp()
 
     def intact(self) -> str | None:
-        """None while the path still leads to our file with our record in it, else what is wrong."""
+        """None while the path still leads to our file with our record in it, else what is wrong.
+
+        A mode that was changed is set right: it hides the record and takes nothing from us.
+        """
         try:
             found = os.lstat(self.path)
+            if (found.st_dev, found.st_ino) != self.identity:
+                return "the lock file was replaced"
+            if stat.S_IMODE(found.st_mode) != FILE_MODE:
+                os.fchmod(self.fd, FILE_MODE)
         except FileNotFoundError:
             return "the lock file was deleted"
         except OSError as error:
             return f"the lock file can't be reached: {error.strerror}"
-        if (found.st_dev, found.st_ino) != self.identity:
-            return "the lock file was replaced"
         if (found.st_mtime_ns, found.st_size) == self._stamp:
             return None
         if os.pread(self.fd, MAX_BYTES, 0) != self._written:

@@ -167,6 +167,15 @@ def test_a_touched_file_is_intact(path: Path) -> None:
         assert lock.intact() is None
 
 
+def test_a_hidden_record_is_shown_again(path: Path) -> None:
+    """Whoever changed the mode took it from its readers, not from us."""
+    with held(path) as lock:
+        lock.write(port_record(6000))
+        path.chmod(0)
+        assert lock.intact() is None
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644
+
+
 @pytest.mark.parametrize("damage", [truncate, fill_with_garbage, change_in_place])
 def test_a_damaged_file_is_held_all_the_same(path: Path, damage: object) -> None:
     """The lock counts, not the text."""

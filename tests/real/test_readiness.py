@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from typing import Any
 
 import pytest
-from harness import SAMPLE_SERVICE, Portsup, foreigner, wait_until, write_stack
+from harness import SAMPLE_SERVICE, Portsup, wait_until, write_stack
 
 PYTHON = [sys.executable, "-I", "-S"]
 SAMPLE = [*PYTHON, str(SAMPLE_SERVICE)]
@@ -111,57 +110,6 @@ def test_wait_has_a_timeout(portsup: Portsup, ports_block: int) -> None:
     assert portsup.instance(1)["services"][0]["state"] == "STARTING"
 
 
-def test_a_port_elsewhere(portsup: Portsup, ports_block: int) -> None:
-    """A child that listens on another port than its own: said, with the variable that it should read."""
-    code = "import socket, signal; s = socket.create_server(('127.0.0.1', %d)); signal.pause()"
-    service = {
-        "command": [*PYTHON, "-c", code % (ports_block + 500)],
-        "pool": {"offset": 0, "size": 1},
-        "port_env": "WEB_PORT",
-    }
-    write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
-    running = portsup.up("-i", "1")
-    said = f"web listens on {ports_block + 500}, not on its port {ports_block}: does it read WEB_PORT?"
-    wait_until(lambda: said in running.stderr, 10)
-
-
-def test_a_lost_shield(portsup: Portsup, ports_block: int) -> None:
-    """A foreigner beside the child on the held port, on another address: named, untouched, child stopped."""
-    write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 2}}}, base_port=ports_block)
-    assert portsup.run("up", "-i", "1", "--wait").returncode == 0
-    with foreigner(ports_block, "::1") as other:
-        (web,) = portsup.wait_for_services(1, ["FATAL"])["services"]
-        assert other.poll() is None
-        assert web["shield"] == "lost"
-        assert f"pid {other.pid}" in web["reason"]
-    assert portsup.run("start", "web").returncode == 0
-    (web,) = portsup.wait_for_services(1)["services"]
-    assert (web["port"], web["shield"], web["reason"]) == (ports_block, "up", None)
-
-
-def test_rotation(portsup: Portsup, ports_block: int) -> None:
-    """on_lost = "rotate": the next port of the pool, and who names the port is restarted with it."""
-    services = {
-        "web": {"pool": {"offset": 0, "size": 2}, "on_lost": "rotate"},
-        "job": {"pool": {"offset": 10, "size": 1}, "env": {"WEB": "${web.url}"}},
-    }
-    write_stack(portsup.cwd, services, base_port=ports_block)
-    assert portsup.run("up", "-i", "1", "--wait").returncode == 0
-    with foreigner(ports_block, "::1"):
-        wait_until(lambda: portsup.instance(1)["services"][0]["port"] == ports_block + 1, 10)
-        web, job = portsup.wait_for_services(1)["services"]
-    assert (web["shield"], job["restarts"]) == ("up", 1)
-
-
-def test_a_deleted_lock_file(portsup: Portsup, ports_block: int) -> None:
-    """The shield is lost and the child stopped: nobody may go on with a port that others can claim."""
-    write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 2}}}, base_port=ports_block)
-    assert portsup.run("up", "-i", "1", "--wait").returncode == 0
-    (portsup.home.locks / f"port-{ports_block}.lock.json").unlink()
-    (web,) = portsup.wait_for_services(1, ["FATAL"])["services"]
-    assert "lock file was deleted" in web["reason"]
-
-
 def test_a_service_that_tells_its_status_on_and_on(portsup: Portsup, ports_block: int) -> None:
     """Whoever is ready may go on to use its notify socket: it is read, or the service would hang."""
     service = {"command": [*PYTHON, "-c", NOTIFIES], "ready": {"notify": True}}
@@ -187,65 +135,6 @@ def test_a_ready_command_may_take_its_time(portsup: Portsup, ports_block: int) -
     service = {"command": [*PYTHON, "-c", WAITS], "ready": {"exec": slow}}
     write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
     assert portsup.run("up", "-i", "1", "--wait", "--timeout", "10").returncode == 0
-
-
-def test_nothing_to_rotate_to(portsup: Portsup, ports_block: int) -> None:
-    """A pool of one: FATAL with the reason, and the instance can be stopped."""
-    services = {
-        "web": {"pool": {"offset": 0, "size": 1}, "on_lost": "rotate"},
-        "job": {"command": [*PYTHON, "-c", WAITS]},
-    }
-    write_stack(portsup.cwd, services, base_port=ports_block)
-    running = portsup.up("-i", "1")
-    portsup.wait_for_services(1)
-    (portsup.home.locks / f"port-{ports_block}.lock.json").unlink()
-    wait_until(lambda: "FATAL: shield lost, and no free port for web" in running.stderr, 10)
-    running.process.terminate()
-    assert running.wait() == 143
-
-
-def test_a_lock_folder_that_is_removed(portsup: Portsup, ports_block: int) -> None:
-    """Ports and number can be claimed by others now: the instance ends, and says why."""
-    write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 2}}}, base_port=ports_block)
-    running = portsup.up("-i", "1")
-    portsup.wait_for_services(1)
-    shutil.rmtree(portsup.home.locks)
-    assert running.wait() == 1
-    assert "the lock file was deleted" in running.stderr
-
-
-def test_a_lost_port_of_a_service_that_was_not_started(portsup: Portsup, ports_block: int) -> None:
-    """`start` claims it anew: nobody runs on a port that others can claim."""
-    pools = {"web": {"pool": {"offset": 0, "size": 1}}, "docs": {"pool": {"offset": 10, "size": 1}}}
-    write_stack(portsup.cwd, pools, base_port=ports_block)
-    assert portsup.run("up", "-i", "1", "--wait", "web").returncode == 0
-    lock = portsup.home.locks / f"port-{ports_block + 10}.lock.json"
-    lock.unlink()
-    wait_until(lambda: portsup.instance(1)["services"][1]["shield"] == "lost", 10)
-    assert portsup.run("start", "docs").returncode == 0
-    assert portsup.instance(1)["services"][1]["shield"] == "up"
-    assert lock.exists()
-
-
-def test_a_deleted_instance_lock(portsup: Portsup, ports_block: int) -> None:
-    """Somebody else could be the same instance now: this one stops and says why."""
-    write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 1}}}, base_port=ports_block)
-    running = portsup.up("-i", "1")
-    portsup.wait_for_services(1)
-    (portsup.home.locks / f"instance-{ports_block}.lock.json").unlink()
-    assert running.wait() == 1
-    assert "the lock file was deleted: others can claim our number now" in running.stderr
-    assert portsup.home.lock_files() == []
-
-
-def test_an_overwritten_instance_record(portsup: Portsup, ports_block: int) -> None:
-    """It is written anew, so that others find the instance again."""
-    write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 1}}}, base_port=ports_block)
-    portsup.up("-i", "1")
-    before = portsup.wait_for_services(1)
-    (portsup.home.locks / f"instance-{ports_block}.lock.json").write_text("garbage")
-    after = portsup.wait_for_services(1)
-    assert after["instance_id"] == before["instance_id"]
 
 
 def test_a_deleted_control_socket(portsup: Portsup, ports_block: int) -> None:
