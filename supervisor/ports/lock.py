@@ -130,7 +130,10 @@ class HeldLock:
                 written += os.pwrite(self.fd, data[written:], written)
             os.ftruncate(self.fd, len(data))
         except OSError as error:
-            raise PortsupError(f"cannot write the lock file {self.path}: {error.strerror}") from error
+            raise PortsupError(
+                f"cannot write the lock file {self.path}: {error.strerror}",
+                hint="make room there, or name another folder in PORTSUP_LOCK_DIR",
+            ) from error
         self._written = data
         self._remember_stamp()
 
