@@ -222,7 +222,8 @@ def unit(record: Holder, service: str | None = None) -> str:
 
 
 def holder(record: Holder) -> str:
-    """The unit with its supervisor and for how long it has been holding."""
+    """The unit with its supervisor, whose it is if not ours, and for how long it has been holding."""
+    whose = "" if record.uid == os.geteuid() else f" of uid {record.uid}"
     unseen = "" if record.pidns == os_facts.pid_namespace() else " of another pid namespace"
     age = wording.age(time.time() - record.acquired_at)
-    return f"{unit(record)}, pid {record.supervisor.pid}{unseen}, for {age}"
+    return f"{unit(record)}, pid {record.supervisor.pid}{whose}{unseen}, for {age}"
