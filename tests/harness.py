@@ -17,6 +17,8 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -406,6 +408,51 @@ WITHOUT_ROOTS_RIGHTS = (
 """Before a command: modes of files bind it, as they bind every user but root."""
 
 
+class Terminal:
+    """A terminal of its own that some command writes to, and all that it was sent."""
+
+    def __init__(self) -> None:
+        self._primary, self.fd = os.openpty()
+        self._before = termios.tcgetattr(self.fd)
+        self._seen = bytearray()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):  # how Linux says that nobody has the other side open any more
+            while data := os.read(self._primary, 1 << 16):
+                self._seen += data
+
+    @property
+    def seen(self) -> bytes:
+        return bytes(self._seen)
+
+    @property
+    def has_its_modes(self) -> bool:
+        """Whether it echoes, cooks lines and so on as it did at the start."""
+        return termios.tcgetattr(self.fd) == self._before
+
+    def close(self) -> None:
+        """Once nobody writes to it any more."""
+        os.close(self.fd)
+        self._reader.join(10)
+        os.close(self._primary)
+
+
+@contextlib.contextmanager
+def terminal() -> Iterator[Terminal]:
+    one = Terminal()
+    try:
+        yield one
+    finally:
+        one.close()
+
+
+def private_bytes(pid: int) -> int:
+    """Memory that this process alone has (USS)."""
+    return int(psutil.Process(pid).memory_full_info().uss)
+
+
 class Portsup:
     """The real command line, run in `cwd` and at home in `home`."""
 
@@ -458,11 +505,19 @@ class Portsup:
 
         return wait_until(look, seconds, f"{name} to be {state}")
 
-    def up(self, *arguments: str, cwd: Path | None = None, **environ: str) -> Background:
+    def up(self, *arguments: str, cwd: Path | None = None, **environ: Any) -> Background:
         """Start `portsup up` in the background; ended with this object."""
         return self.start("up", *arguments, cwd=cwd, **environ)
 
-    def start(self, *arguments: str, cwd: Path | None = None, **environ: str) -> Background:
+    def start(
+        self,
+        *arguments: str,
+        cwd: Path | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+        **environ: str,
+    ) -> Background:
+        """Start a command in the background. It writes to files, or to descriptors that are given."""
         stem = self.home.folder / f"{arguments[0]}-{len(self._started)}"
         output, errors = stem.with_suffix(".out"), stem.with_suffix(".err")
         with output.open("wb") as out, errors.open("wb") as err:
@@ -471,8 +526,8 @@ class Portsup:
                 cwd=cwd or self.cwd,
                 env={**self.home.environ, **environ},
                 stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
+                stdout=out if stdout is None else stdout,
+                stderr=err if stderr is None else stderr,
                 start_new_session=True,
             )
         background = Background(process, output, errors)

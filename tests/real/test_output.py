@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from harness import COMMAND, Home, Portsup, full_pipe, wait_until, write_stack
+from harness import COMMAND, Home, Portsup, full_pipe, write_stack
 
 PYTHON = [sys.executable, "-I", "-S", "-c"]
 
@@ -28,46 +27,9 @@ def test_names_before_lines(portsup: Portsup, ports_block: int) -> None:
     )
 
 
-HARD = [
-    b"plain",
-    b"\xff\xfe not UTF-8",
-    b"nul \x00 byte",
-    b"\x1b[2J\x1b]0;title\x07 escapes",
-    b"x" * 3_000_000,
-]
-
-
-def test_every_byte_is_in_the_log_file(
-    portsup: Portsup, portsup_home: Home, ports_block: int, tmp_path: Path
-) -> None:
-    """Invalid UTF-8, NUL bytes, escape codes and a very long line, as they were printed."""
-    whole = b"\n".join(HARD) + b"\n"
-    (tmp_path / "hard").write_bytes(whole)
-    code = "import sys; sys.stdout.buffer.write(open('hard', 'rb').read())"
-    write_stack(portsup.cwd, {"web": {"command": [*PYTHON, code]}}, base_port=ports_block)
-    assert portsup.up("-i", "1").wait() == 0
-    assert (portsup_home.logs() / "web.log").read_bytes() == whole
-
-
-LINES = 200_000
 FEW = 40_000
 """Fit into what an outlet holds back for a reader that is slow."""
 FLOOD = "import sys\nfor i in range(%d): sys.stdout.write('%%08d %%s\\n' %% (i, 'x' * 70))"
-
-
-def test_a_stalled_reader_blocks_no_child(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
-    """Nobody reads `up`'s stdout: the child finishes all the same, and its log file is complete."""
-    write_stack(portsup.cwd, {"web": {"command": [*PYTHON, FLOOD % LINES]}}, base_port=ports_block)
-    with subprocess.Popen(
-        [*COMMAND, "up", "-i", "1"],
-        cwd=portsup.cwd,
-        env=portsup_home.environ,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as running:
-        assert running.wait(20) == 0
-    lines = (portsup_home.logs() / "web.log").read_bytes().splitlines()
-    assert [int(line[:8]) for line in lines] == list(range(LINES))
 
 
 def test_a_reader_that_reads_gets_all(portsup: Portsup, ports_block: int) -> None:
@@ -77,31 +39,6 @@ def test_a_reader_that_reads_gets_all(portsup: Portsup, ports_block: int) -> Non
     assert running.wait(20) == 0
     lines = running.output.read_bytes().splitlines()
     assert [int(line[10:18]) for line in lines] == list(range(FEW))
-
-
-def test_a_reader_that_goes_away(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
-    """`up | head -1`: the instance goes on."""
-    ticks = "import time\nfor i in range(10**9): print(i, flush=True); time.sleep(0.001)"
-    write_stack(portsup.cwd, {"web": {"command": [*PYTHON, ticks]}}, base_port=ports_block)
-    read_end, write_end = os.pipe()
-    with subprocess.Popen(
-        [*COMMAND, "up", "-i", "1"],
-        cwd=portsup.cwd,
-        env=portsup_home.environ,
-        stdout=write_end,
-        stderr=subprocess.DEVNULL,
-    ) as running:
-        try:
-            os.close(write_end)
-            os.read(read_end, 10)
-            os.close(read_end)
-            size = wait_until(lambda: (portsup_home.logs() / "web.log").stat().st_size, 5)
-            wait_until(lambda: (portsup_home.logs() / "web.log").stat().st_size > size + 1000, 10)
-            assert running.poll() is None
-            assert portsup.instance(1)["state"] == "running"
-        finally:
-            running.terminate()
-        assert running.wait(10) == 143
 
 
 def test_the_event_log(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
