@@ -352,7 +352,7 @@ def _end(home: Home) -> list[str]:
     for process in supervisors:
         _signal(process, signal.SIGTERM)
     with contextlib.suppress(AssertionError):
-        wait_until(lambda: not home.processes(), 10 if supervisors else 1)
+        wait_until(lambda: not home.processes(), 20 if supervisors else 1)
     left = home.processes()
     told = [_describe(process) for process in left]
     for process in left:
