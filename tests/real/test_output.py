@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from harness import COMMAND, Home, Portsup, full_pipe, write_stack
