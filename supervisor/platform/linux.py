@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
+LISTS = 50
+"""How often /proc is listed for one look at all processes, where new ones come faster than they are read."""
+
 
 class Linux:
     """The contract on Linux 5.3 and later (pidfd_open)."""
@@ -41,9 +44,17 @@ class Linux:
         return self.owner(owner.pid) == owner
 
     def processes(self) -> Iterator[Process]:
-        for name in os.listdir("/proc"):  # noqa: PTH208 - hot path
-            if name.isdigit() and (found := self.process(int(name))):
-                yield found
+        """Whoever forks and exits while we read on shows up anew in a later list: read lists until one
+        holds nobody new."""
+        listed: set[str] = set()
+        for _ in range(LISTS):
+            new = [name for name in os.listdir("/proc") if name.isdigit() and name not in listed]  # noqa: PTH208 - hot path
+            if not new:
+                return
+            listed.update(new)
+            for name in new:
+                if found := self.process(int(name)):
+                    yield found
 
     def children(self, pid: int) -> list[int]:
         if not _kernel_lists_children():

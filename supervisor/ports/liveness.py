@@ -55,8 +55,14 @@ class Census:
     """One look at all processes, for asking after as many instances as need be."""
 
     def __init__(self) -> None:
-        self.live = [process for process in os_facts.processes() if not process.zombie]
-        self.marked = [(process, found) for process in self.live if (found := marker(process.pid))]
+        self.live: list[Process] = []
+        self.marked: list[tuple[Process, str]] = []
+        for process in os_facts.processes():
+            if not process.zombie:
+                self.live.append(process)
+                # Asked at once: whoever forks and exits before is not told, its child only by the next list.
+                if found := marker(process.pid):
+                    self.marked.append((process, found))
 
     def survivors(self, instance_id: str, leaders: tuple[Owner, ...] = ()) -> tuple[Owner, ...]:
         """Live processes of a dead supervisor's instance, told by their marker PORTSUP_UNIT or by being
