@@ -377,11 +377,17 @@ def _read(fd: int) -> Record | None:
 
 def is_locked(fd: int) -> bool:
     """Whether somebody holds the lock. Looks with a shared one, so that two who look don't take each
-    other for a holder; it goes when `fd` is closed, which the caller does at once."""
+    other for a holder.
+
+    `fd` is the caller's own and never held the lock: so here, alone, unlocking frees it for nobody else. Not
+    left to the close: whoever looks goes on to search for survivors, and would keep guard and prune from
+    removing the file meanwhile.
+    """
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
+    fcntl.flock(fd, fcntl.LOCK_UN)
     return False
 
 

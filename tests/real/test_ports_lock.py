@@ -404,6 +404,19 @@ def test_looking_takes_nobody_for_a_holder(path: Path) -> None:
         os.close(third)
 
 
+def test_a_look_keeps_nobody_from_the_lock(path: Path) -> None:
+    """Not even while the file that was looked at is still open."""
+    from supervisor.ports.lock import is_locked, remove_free
+
+    path.write_bytes(encode(port_record(6000, supervisor=dead_owner())))
+    looking = os.open(path, os.O_RDONLY)
+    try:
+        assert not is_locked(looking)
+        assert remove_free(path, lambda _: True)
+    finally:
+        os.close(looking)
+
+
 def test_no_lock_of_a_test_stays() -> None:
     """The kernel's own list: this process has no regular file locked when all is given back."""
     wait_until(lambda: not os_facts.locked_files(os.getpid()), 5, "the locks to go")
