@@ -86,7 +86,8 @@ def encode(record: Record) -> bytes:
 def decode(data: bytes) -> Record | None:
     """The record in `data`, or None if that is torn, foreign or of another schema."""
     try:
-        fields = json.loads(data)
+        # Its first line: the end of a longer one may follow, whose writer was killed before it cut that off.
+        fields = json.loads(data.partition(b"\n")[0])
         if not isinstance(fields, dict) or fields.pop("schema") != SCHEMA:
             return None
         kind = fields.pop("kind")

@@ -38,6 +38,13 @@ def test_a_torn_record_is_none(length: int) -> None:
     assert decode(encode(port_record(6000))[:length]) is None
 
 
+def test_the_end_of_a_longer_record_is_passed_over() -> None:
+    """A writer that was killed before it cut the file off has committed all the same."""
+    new, old = port_record(6000), encode(port_record(6000, child=Owner(7, 8)))
+    assert len(encode(new)) < len(old)
+    assert decode(encode(new) + old[len(encode(new)) :]) == new
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
