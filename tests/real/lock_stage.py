@@ -142,7 +142,10 @@ class Nursery:
         environ = {"PATH": "/usr/bin:/bin"}
         program = [sys.executable, str(CHILDREN / "nursery.py"), str(self.stage.path)]
         self._process = subprocess.Popen(program, env=environ)
-        self._bystander = subprocess.Popen(["sleep", "100000"], env=environ, start_new_session=True)
+        # It ends with its stdin, however this process ends.
+        self._bystander = subprocess.Popen(
+            ["cat"], stdin=subprocess.PIPE, env=environ, start_new_session=True
+        )
         found = os_facts.owner(self._bystander.pid)
         assert found is not None
         self.bystander = found
@@ -159,7 +162,7 @@ class Nursery:
     def close(self) -> None:
         for process in (self._process, self._bystander):
             process.kill()
-            process.wait()
+            process.communicate()
         self.stage.close()
 
 
