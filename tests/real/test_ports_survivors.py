@@ -40,14 +40,14 @@ def hopper(unit: str | None = None) -> Iterator[Owner]:
     environ = {"PORTSUP_UNIT": unit} if unit else {}
     command = [sys.executable, "-I", "-S", "-c", HOPPER]
     leader = subprocess.Popen(command, stdin=read_end, stdout=tell_end, env=environ, start_new_session=True)
-    owner = os_facts.owner(leader.pid)
+    first = os_facts.process(leader.pid)  # it may be a zombie already
     os.close(read_end)
     os.close(tell_end)
     try:
         assert os.read(told_end, 10) == b"ready\n"
-        assert owner is not None
+        assert first is not None
         leader.wait()
-        yield owner
+        yield first.owner
     finally:
         os.close(write_end)
         assert os.read(told_end, 1) == b"", "the last one has ended"
