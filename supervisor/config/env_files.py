@@ -33,12 +33,13 @@ def read_env_files(field: Field, names: Iterable[str], folder: Path) -> dict[str
 def _parse(field: Field, path: Path, text: str) -> dict[str, str]:
     """dotenv_values does the same, but logs a line that it can't read and goes on.
 
-    A name without a value, which dotenv allows and leaves out, is such a line here.
+    A name without a value, which dotenv allows and leaves out, is such a line here. It would count \r\n
+    as two lines behind one that is wrong: it gets \n, as from a file that is opened as text.
     """
     from dotenv.parser import parse_stream
 
     result: dict[str, str] = {}
-    for binding in parse_stream(io.StringIO(text)):
+    for binding in parse_stream(io.StringIO(text, newline=None)):
         key, value = binding.key, binding.value
         if key is None and not binding.error:
             continue  # a comment, or an empty line

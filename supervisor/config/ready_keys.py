@@ -33,7 +33,7 @@ def pattern(field: Field) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             re.compile(expression)
-    except (re.error, OverflowError, RecursionError) as error:
+    except (re.error, ValueError, OverflowError, RecursionError) as error:  # ValueError: flags that clash
         raise FieldError(f"is not a regular expression: {error}") from error
     return expression
 

@@ -197,6 +197,7 @@ WRONG = [
     (WEB + "ready = { http = '/a b' }", 4, "services.web.ready.http", "not a path", "%20"),
     (WEB + "ready = { log = '(' }", 4, "services.web.ready.log", "not a regular expression", ""),
     (WEB + "ready = { log = 'a{99999999999999999999}' }", 4, "services.web.ready.log", "not a regular", ""),
+    (WEB + "ready = { log = '(?a)(?u)x' }", 4, "services.web.ready.log", "flags are incompatible", ""),
     (WEB + "ready = { exec = '' }", 4, "services.web.ready.exec", "is empty", ""),
     (
         WEB + "ready = { tcp = true, timeout = '1 day' }",
@@ -314,6 +315,13 @@ def test_an_error_in_an_env_file_names_that_file(tmp_path: Path) -> None:
     details = errors(tmp_path, WEB + "[stack]\nenv_files = ['.env']").details
     said = "stack.env_files: is not a line of the form NAME=value"
     assert details == tuple(f"{tmp_path}/.env:{line}: {said}" for line in (2, 6, 7))
+
+
+def test_windows_line_ends_in_an_env_file_count_once(tmp_path: Path) -> None:
+    """Also behind a line that is wrong."""
+    (tmp_path / ".env").write_bytes(b"=\r\nA=1\r\n=\r\n")
+    details = errors(tmp_path, WEB + "[stack]\nenv_files = ['.env']").details
+    assert [detail.split(":")[1] for detail in details] == ["1", "3"]
 
 
 def test_a_secret_in_env_is_not_shown(tmp_path: Path) -> None:
