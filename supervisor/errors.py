@@ -8,7 +8,7 @@ the cause chained, and rendered once, in `cli/main.py`.
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -66,13 +66,17 @@ class PortsupError(Exception):
         }
 
     @staticmethod
-    def from_json(data: Mapping[str, Any]) -> PortsupError:
-        return PortsupError(
-            str(data["message"]),
-            details=[str(line) for line in data.get("details", ())],
-            hint=data.get("hint"),
-            exit_code=int(data.get("exit_code", ExitCode.SERVICE_FAILED)),
-        )
+    def from_json(data: Any) -> PortsupError:
+        """Raises ValueError for what `to_json` doesn't give: it is shown, and ends the command's process."""
+        match data:
+            case {
+                "message": str(message),
+                "details": list(details),
+                "hint": str() | None as hint,
+                "exit_code": int(exit_code),
+            } if 0 < exit_code < 256 and all(isinstance(line, str) for line in details):
+                return PortsupError(message, details=details, hint=hint, exit_code=exit_code)
+        raise ValueError("is no error of portsup's")
 
 
 class UsageError(PortsupError):

@@ -65,20 +65,21 @@ class ServiceSnapshot:
         }
 
     @staticmethod
-    def from_json(data: Mapping[str, Any]) -> ServiceSnapshot:
+    def from_json(data: Any) -> ServiceSnapshot:
+        """Raises ValueError if it is none."""
         return ServiceSnapshot(
-            name=data["name"],
-            state=data["state"],
-            ready=data["ready"],
-            pid=data["pid"],
-            ports=dict(data["ports"]),
-            pools={name: tuple(ports) for name, ports in data["pools"].items()},
-            url=data["url"],
-            shield=data["shield"],
-            restarts=data["restarts"],
-            uptime_s=data["uptime_s"],
-            exit=data["exit"],
-            reason=data["reason"],
+            name=_entry(data, "name", str),
+            state=_entry(data, "state", str),
+            ready=_entry(data, "ready", bool),
+            pid=_entry(data, "pid", int | None),
+            ports=_of_ports(_entry(data, "ports", dict)),
+            pools={name: _all_ports(ports) for name, ports in _entry(data, "pools", dict).items()},
+            url=_entry(data, "url", str | None),
+            shield=_entry(data, "shield", str),
+            restarts=_entry(data, "restarts", int),
+            uptime_s=_entry(data, "uptime_s", int | float | None),
+            exit=_entry(data, "exit", str | None),
+            reason=_entry(data, "reason", str | None),
         )
 
 
@@ -113,18 +114,44 @@ class InstanceSnapshot:
         }
 
     @staticmethod
-    def from_json(data: Mapping[str, Any]) -> InstanceSnapshot:
+    def from_json(data: Any) -> InstanceSnapshot:
+        """Raises ValueError if it is none."""
+        supervisor = _entry(data, "supervisor", dict)
         return InstanceSnapshot(
-            instance=data["instance"],
-            instance_id=data["instance_id"],
-            stack=data["stack"],
-            config=data["config"],
-            base_port=data["base_port"],
-            state=data["state"],
-            supervisor_pid=data["supervisor"]["pid"],
-            supervisor_started=data["supervisor"]["started"],
-            services=tuple(ServiceSnapshot.from_json(service) for service in data["services"]),
+            instance=_entry(data, "instance", int),
+            instance_id=_entry(data, "instance_id", str),
+            stack=_entry(data, "stack", str),
+            config=_entry(data, "config", str),
+            base_port=_entry(data, "base_port", int),
+            state=_entry(data, "state", str),
+            supervisor_pid=_entry(supervisor, "pid", int),
+            supervisor_started=_entry(supervisor, "started", int | float),
+            services=tuple(map(ServiceSnapshot.from_json, _entry(data, "services", list))),
         )
+
+
+def _entry(data: Any, key: str, kind: Any) -> Any:
+    """What stands under `key`, if it is a `kind`: whoever answers may be another program.
+
+    Raises ValueError.
+    """
+    if not isinstance(data, dict) or key not in data:
+        raise ValueError(f"has no {key}")
+    return _typed(data[key], kind)
+
+
+def _typed(value: Any, kind: Any) -> Any:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"a {type(value).__name__} is not what belongs here")
+    return value
+
+
+def _of_ports(data: dict[str, Any]) -> dict[str, int]:
+    return {name: _typed(port, int) for name, port in data.items()}
+
+
+def _all_ports(data: Any) -> tuple[int, ...]:
+    return tuple(_typed(port, int) for port in _typed(data, list))
 
 
 def document(instances: Iterable[InstanceSnapshot]) -> dict[str, Any]:

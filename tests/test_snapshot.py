@@ -87,5 +87,5 @@ def test_incomplete_service_is_refused(missing: str) -> None:
     """A peer's JSON without a field is an error that callers can catch, not a half-filled snapshot."""
     example = design_example()["instances"][0]["services"][0]
     del example[missing]
-    with pytest.raises(KeyError):
+    with pytest.raises(ValueError, match=f"has no {missing}"):
         ServiceSnapshot.from_json(example)

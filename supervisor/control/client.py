@@ -159,7 +159,7 @@ def read_snapshot(record: InstanceRecord, answer: Any) -> InstanceSnapshot:
     """What `snapshot` answered. Raises NotRunning if it is something else."""
     try:
         return InstanceSnapshot.from_json(answer)
-    except (KeyError, TypeError, AttributeError, ValueError) as wrong:
+    except ValueError as wrong:
         raise not_running(record, "its snapshot can't be understood") from wrong
 
 

@@ -7,6 +7,7 @@ refused: every method answers, and a pipeline of requests does what a batch woul
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -120,7 +121,7 @@ def _line(message: dict[str, Any]) -> bytes:
 
 def _parse(line: bytes) -> dict[str, Any]:
     try:
-        message = json.loads(line.decode())
+        message = json.loads(line.decode(), parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
         raise BadMessageError(PARSE_ERROR, "the line is not JSON in UTF-8") from None
     if isinstance(message, dict):
@@ -128,6 +129,14 @@ def _parse(line: bytes) -> dict[str, Any]:
     if isinstance(message, list):
         raise BadMessageError(INVALID_REQUEST, "batches are not answered: send one request a line")
     raise BadMessageError(INVALID_REQUEST, "a message is a JSON object")
+
+
+def _finite(number: str) -> float:
+    """Raises ValueError for NaN and Infinity, which JSON doesn't have, and for 1e999, which gives one."""
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError("is not a finite number")
+    return value
 
 
 def _check_version(message: Mapping[str, Any], id_: Id | None) -> None:
@@ -150,6 +159,6 @@ def _failure(problem: Any, id_: Id | None) -> PortsupError:
         bug = problem.get("code") == INTERNAL_ERROR
         return PortsupError(problem["message"], exit_code=ExitCode.INTERNAL if bug else None)
     try:
-        return PortsupError.from_json(problem["data"])
-    except (KeyError, TypeError, ValueError):
+        return PortsupError.from_json(problem.get("data"))
+    except ValueError:
         raise BadMessageError(INVALID_REQUEST, "the reply's error can't be read", id_) from None
