@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from supervisor.config import durations
 from supervisor.errors import ExitCode, PortsupError, UsageError
 from supervisor.plan.plan import instance_variables
 from supervisor.supervise.launcher import Launcher
@@ -15,6 +16,14 @@ from supervisor.supervise.timings import Timings
 from supervisor.supervise.unit import Unit
 
 Params = Mapping[str, Any]
+
+
+def _timeout(value: object) -> float | None:
+    """In seconds. Raises ValueError for what no clock can reckon with."""
+    try:
+        return None if value is None else durations.seconds(value)
+    except ValueError as wrong:
+        raise ValueError(f"timeout {wrong}") from wrong
 
 
 class Calls:
@@ -81,9 +90,7 @@ class Calls:
         return self._snapshots(units)
 
     async def _wait(self, params: Params) -> Any:
-        timeout = params.get("timeout")
-        if timeout is not None and not isinstance(timeout, int | float):
-            raise ValueError("timeout is a number of seconds or null")
+        timeout = _timeout(params.get("timeout"))
         units = [unit for unit in self._supervisor.units.values() if not unit.is_off]
         try:
             async with asyncio.timeout(timeout):
