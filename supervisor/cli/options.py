@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -103,11 +104,24 @@ json_option = click.option(
 """`--json`, as the parameter `as_json`."""
 
 
+class _Seconds(click.FloatRange):
+    """Some time, which sockets and clocks can reckon with. NaN is inside every range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        seconds = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{seconds} is not in the range {self._describe_range()}.", param, ctx)
+        return seconds
+
+
+SECONDS = _Seconds(min=0, min_open=True, max=366 * 24 * 3600)
+
+
 def timeout_option(default: float | None, unless: str = "") -> Callable[[F], F]:
     """`--timeout`, as the parameter `timeout`: seconds, or None; `unless` says what holds then."""
     return click.option(
         "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
+        type=SECONDS,
         default=default,
         show_default=default is not None,
         metavar="SECONDS",

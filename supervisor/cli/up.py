@@ -12,7 +12,7 @@ import click
 
 from supervisor import paths
 from supervisor.cli import target
-from supervisor.cli.options import examples, file_option, instance_option, named_on_command_line
+from supervisor.cli.options import SECONDS, examples, file_option, instance_option, named_on_command_line
 from supervisor.cli.order import Order
 from supervisor.cli.output import has_colour
 from supervisor.errors import UsageError
@@ -58,7 +58,7 @@ from supervisor.process.guard import GuardLink, guarded
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=SECONDS,
     metavar="SECONDS",
     envvar="PORTSUP_TIMEOUT",
     show_envvar=True,

@@ -130,7 +130,21 @@ def test_interrupt_is_quiet(failing: Raising, capsys: pytest.CaptureFixture[str]
         (["why", "65536"], "PORT: 65536 is not a whole number from 1 to 65535", "portsup why --help"),
         (["why", "http"], "PORT: 'http' is not a whole number from 1 to 65535", "portsup why --help"),
         (["up", "--count", "foo"], "--count: 'foo' is not a whole number from 1 to 500", "portsup up --help"),
-        (["down", "--timeout", "0"], "--timeout: 0.0 is not a number above 0", "portsup down --help"),
+        (
+            ["down", "--timeout", "0"],
+            "--timeout: 0.0 is not a number above 0 to 31622400",
+            "portsup down --help",
+        ),
+        (
+            ["up", "--timeout", "inf"],
+            "--timeout: inf is not a number above 0 to 31622400",
+            "portsup up --help",
+        ),
+        (
+            ["start", "a", "--timeout", "nan"],
+            "--timeout: nan is not a number above 0 to",
+            "portsup start --help",
+        ),
         (["restart"], "missing argument 'SERVICE...'", "portsup restart --help"),
         (["exec"], "missing argument", "portsup exec --help"),
         (["env", "--format", "xml"], "'xml' is not one of", "portsup env --help"),
