@@ -161,11 +161,14 @@ def raw_connection(path: str | Path) -> socket.socket:
 
 
 class Imposter:
-    """Listens at `path` and answers the first line of each client with `reply`, or never (None)."""
+    """Listens at `path` and answers the first line of each client with `reply`, or never (None).
+
+    The reply may be another one for each client.
+    """
 
     def __init__(self, path: str | Path, reply: bytes | None) -> None:
         Path(path).parent.mkdir(mode=0o700, exist_ok=True)
-        self._reply = reply
+        self.reply = reply
         self._clients: list[socket.socket] = []
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(path))
@@ -179,10 +182,10 @@ class Imposter:
             except OSError:
                 return
             self._clients.append(client)
-            if self._reply is not None:
+            if self.reply is not None:
                 client.recv(65536)
                 try:
-                    client.sendall(self._reply)
+                    client.sendall(self.reply)
                 except OSError:
                     pass  # the client had enough
                 client.close()
