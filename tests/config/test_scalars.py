@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import signal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from supervisor.config import durations, signals
 from supervisor.config.spans import spans
@@ -55,6 +58,21 @@ def test_what_is_no_duration_is_refused(value: object) -> None:
     """No unit, a negative one, an endless one, a boolean."""
     with pytest.raises(ValueError, match="is "):
         durations.seconds(value)
+
+
+@given(
+    st.from_regex(r"\s*[0-9٣]{1,400}(\.[0-9]+)?\s*(ms|s|m|h|d)?\n?", fullmatch=True)
+    | st.text()
+    | st.integers()
+    | st.floats()
+    | st.just(10**400)
+)
+def test_a_duration_is_finite(value: object) -> None:
+    """Whatever is written: some time that a clock can wait, or an error in words."""
+    try:
+        assert 0 <= durations.seconds(value) < math.inf
+    except ValueError as wrong:
+        assert str(wrong).startswith("is ")
 
 
 @pytest.mark.parametrize("value", ["TERM", "SIGTERM", int(signal.SIGTERM)])
