@@ -12,6 +12,7 @@ from supervisor.cli.options import examples, json_option
 from supervisor.cli.output import emit_json, note
 from supervisor.cli.views import InstanceRow
 from supervisor.control import registry
+from supervisor.platform import os_facts
 from supervisor.records import InstanceRecord
 from supervisor.snapshot import InstanceSnapshot
 
@@ -52,8 +53,15 @@ def _row(record: InstanceRecord, seen: InstanceSnapshot) -> InstanceRow:
         pid=record.supervisor.pid,
         ready=sum(service.ready for service in seen.services) if seen.services else None,
         total=len(seen.services) or None,
-        age_s=round(max(time.time() - record.acquired_at, 0.0), 1),
+        age_s=round(max(_age(record), 0.0), 1),
     )
+
+
+def _age(record: InstanceRecord) -> float:
+    """By the start of its supervisor, which no jump of the clock moves; only another boot's is gone."""
+    if record.boot_id == os_facts.boot_id():
+        return os_facts.age(record.supervisor)
+    return time.time() - record.acquired_at
 
 
 def _to_json(record: InstanceRecord, row: InstanceRow) -> dict[str, Any]:

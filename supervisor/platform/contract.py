@@ -72,6 +72,10 @@ class Platform(Protocol):
         """Whether that very process lives (a zombie does not)."""
         ...
 
+    def age(self, owner: Owner) -> float:
+        """Seconds since it was started, in this boot: the wall clock may have jumped since."""
+        ...
+
     def processes(self) -> Iterable[Process]:
         """Every process on the machine that can be seen."""
         ...

@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import stat
+import time
 from collections.abc import Collection, Iterator
 from functools import cache
 from typing import TYPE_CHECKING
@@ -42,6 +43,9 @@ class Linux:
 
     def is_alive(self, owner: Owner) -> bool:
         return self.owner(owner.pid) == owner
+
+    def age(self, owner: Owner) -> float:
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - owner.started / self.TICKS_PER_SECOND
 
     def processes(self) -> Iterator[Process]:
         """Whoever forks and exits while we read on shows up anew in a later list: read lists until one

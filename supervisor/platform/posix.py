@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -41,6 +42,9 @@ class Posix:
 
     def is_alive(self, owner: Owner) -> bool:
         return self.owner(owner.pid) == owner
+
+    def age(self, owner: Owner) -> float:
+        return time.time() - owner.started / self.TICKS_PER_SECOND
 
     def processes(self) -> Iterator[Process]:
         import psutil
