@@ -10,7 +10,16 @@ from typing import Any
 
 import psutil
 import pytest
-from harness import Escapee, Home, Portsup, assert_nothing_left, kill_both, wait_until, write_stack
+from harness import (
+    Background,
+    Escapee,
+    Home,
+    Portsup,
+    assert_nothing_left,
+    kill_both,
+    wait_until,
+    write_stack,
+)
 
 KEPT = ("--session",)
 CLOSED = ("--session", "--close", "--leader-closes")
@@ -43,14 +52,22 @@ def other(tmp_path_factory: pytest.TempPathFactory, ports_block: int) -> Path:
 
 def assert_refused(portsup: Portsup, other: Path, survivors: list[int]) -> None:
     """To everyone who could get the port, or the instance's number."""
-    tries = {
-        portsup.start("up", "-d", *arguments, cwd=folder): code
-        for folder, high in ((portsup.cwd, "8"), (other, "9"))
-        for arguments, code in ((["-i", "1"], 75), (["-i", high], 69), ([], 69))
-    }
-    for refused, code in tries.items():
-        assert refused.wait(30) == code
-        assert_named(refused.stderr, survivors)
+    worktrees = {portsup.cwd: "8", other: "9"}
+    by_number = [
+        (portsup.start("up", "-d", "-i", number, cwd=folder), code)
+        for folder, high in worktrees.items()
+        for number, code in (("1", 75), (high, 69))
+    ]
+    for refused, code in by_number:
+        assert_told(refused, code, survivors)
+    # Not beside those: of two in one worktree, the one without a number finds the other one up.
+    for refused in [portsup.start("up", "-d", cwd=folder) for folder in worktrees]:
+        assert_told(refused, 69, survivors)
+
+
+def assert_told(refused: Background, code: int, survivors: list[int]) -> None:
+    assert refused.wait(30) == code, refused.stderr
+    assert_named(refused.stderr, survivors)
 
 
 def assert_named(text: str, survivors: list[int]) -> None:
