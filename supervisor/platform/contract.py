@@ -134,9 +134,9 @@ class Platform(Protocol):
         """Connections of a listening socket that nobody has accepted yet."""
         ...
 
-    def unheard_connections(self, port: int) -> int:
-        """IPv4 connections to `port` that were accepted, and of which nothing has come yet or something
-        waits to be read; 0 where that can't be told."""
+    def unheard_connections(self, port: int, young: float) -> int:
+        """IPv4 connections to `port` that were accepted, and of which something waits to be read, or nothing
+        has come in the less than `young` seconds that they stand; 0 where that can't be told."""
         ...
 
     def become_subreaper(self) -> None:

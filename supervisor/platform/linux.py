@@ -132,11 +132,11 @@ class Linux:
 
         return reuseport.waiting_connections(listening)
 
-    def unheard_connections(self, port: int) -> int:
+    def unheard_connections(self, port: int, young: float) -> int:
         from supervisor.platform import sockdiag
 
         try:
-            return sockdiag.unheard(port)
+            return sockdiag.unheard(port, young)
         except OSError:
             return 0
 

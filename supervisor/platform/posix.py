@@ -113,7 +113,7 @@ class Posix:
         """Not told."""
         return 0
 
-    def unheard_connections(self, port: int) -> int:  # noqa: ARG002
+    def unheard_connections(self, port: int, young: float) -> int:  # noqa: ARG002
         """Not told."""
         return 0
 

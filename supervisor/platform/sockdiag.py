@@ -34,8 +34,8 @@ ATTRIBUTE = struct.Struct("=HH")
 PORT_GE, PORT_LE = 2, 3
 OPERATION = struct.Struct("=BBHHH")
 """Two inet_diag_bc_op: code, jump if true, jump if false; and the port in the second one's last field."""
-RECEIVED = struct.Struct("=128xQ")
-"""The bytes that came, in struct tcp_info."""
+INFO = struct.Struct("=52xI72xQ")
+"""Of struct tcp_info: milliseconds since something came, or the connection did; the bytes that came."""
 
 RECEIVE_BYTES = 65536
 PROC_TABLES = {socket.AF_INET: "/proc/net/tcp", socket.AF_INET6: "/proc/net/tcp6"}
@@ -53,11 +53,12 @@ def _of_family(family: int) -> list[Listener]:
         return list(by_proc(family))
 
 
-def unheard(port: int) -> int:
-    """IPv4 connections to `port` that a process has accepted, and of which the first byte hasn't come or
-    some that came aren't read. Raises OSError where the kernel refuses to answer."""
+def unheard(port: int, young: float) -> int:
+    """IPv4 connections to `port` that a process has accepted, and of which something waits to be read, or
+    nothing has come in the less than `young` seconds that they stand. Raises OSError where the kernel
+    refuses to answer."""
     request = REQUEST.pack(socket.AF_INET, socket.IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), CONNECTED)
-    return sum(_is_unheard(found) for found in _dump(request + _of_port(port)))
+    return sum(_is_unheard(found, young) for found in _dump(request + _of_port(port)))
 
 
 def _of_port(port: int) -> bytes:
@@ -67,20 +68,21 @@ def _of_port(port: int) -> bytes:
     return ATTRIBUTE.pack(ATTRIBUTE.size + len(code), INET_DIAG_REQ_BYTECODE) + code
 
 
-def _is_unheard(payload: bytes) -> bool:
+def _is_unheard(payload: bytes, young: float) -> bool:
     *_, unread, _, _, inode = ANSWER.unpack_from(payload)
-    return inode != 0 and (unread > 0 or _bytes_received(payload) == 0)
+    return inode != 0 and (unread > 0 or _is_new(payload, young))
 
 
-def _bytes_received(payload: bytes) -> int | None:
-    """None on a kernel that doesn't tell."""
+def _is_new(payload: bytes, young: float) -> bool:
+    """False on a kernel that doesn't tell."""
     offset = ANSWER.size
     while offset + ATTRIBUTE.size <= len(payload):
         length, kind = ATTRIBUTE.unpack_from(payload, offset)
-        if kind == INET_DIAG_INFO and length >= ATTRIBUTE.size + RECEIVED.size:
-            return int(RECEIVED.unpack_from(payload, offset + ATTRIBUTE.size)[0])
+        if kind == INET_DIAG_INFO and length >= ATTRIBUTE.size + INFO.size:
+            age, received = INFO.unpack_from(payload, offset + ATTRIBUTE.size)
+            return bool(received == 0 and age < young * 1000)
         offset += max((length + 3) & ~3, ATTRIBUTE.size)
-    return None
+    return False
 
 
 def by_netlink(family: int) -> Iterator[Listener]:

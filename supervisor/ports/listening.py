@@ -53,10 +53,10 @@ class Listening:
         """Connections that the child that runs hasn't accepted yet, of those that are its to accept."""
         return os_facts.waiting_connections(self._relieved or self._socket)
 
-    @property
-    def unheard(self) -> int:
-        """Connections that a child has accepted and whose request hasn't come, or isn't read yet."""
-        return os_facts.unheard_connections(self._socket.getsockname()[1])
+    def unheard(self, young: float) -> int:
+        """Connections that a child has accepted and whose request isn't read yet, or hasn't come in the less
+        than `young` seconds that they stand."""
+        return os_facts.unheard_connections(self._socket.getsockname()[1], young)
 
     def renew(self) -> None:
         """The child is gone: only one socket listens, as if no child had had it."""

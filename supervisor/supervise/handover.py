@@ -20,9 +20,9 @@ LOOK_AGAIN = 0.01
 SETTLE = 0.1
 """Seconds from its last connection accepted to its stop signal, at least."""
 
-UNHEARD = 1.0
-"""Seconds at most for the requests of what it has accepted to come and be read. A browser opens
-connections on which it asks nothing for long."""
+UNHEARD = 3.0
+"""Seconds at most for the requests of what it has accepted to come and be read. Connections that stand for
+longer without a request don't count: browsers keep some in stock."""
 
 STUCK = 1.0
 """Seconds without a connection accepted after which the old child is stopped all the same."""
@@ -64,7 +64,7 @@ class Handover:
             self._stop()
 
     def _listen(self, until: float) -> None:
-        if self._listening.unheard and self._loop.time() < until:
+        if self._listening.unheard(UNHEARD) and self._loop.time() < until:
             self._timer = self._loop.call_later(LOOK_AGAIN, self._listen, until)
         else:
             self._stop()

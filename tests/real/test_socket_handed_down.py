@@ -60,6 +60,10 @@ def up(portsup: Portsup, base: int, services: Mapping[str, Any]) -> None:
     portsup.up("-i", "1")
 
 
+def last_event(home: Home) -> object:
+    return home.events()[-1]["event"]
+
+
 def refuses(port: int) -> bool:
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) != 0
@@ -132,12 +136,12 @@ def test_connections_wait_for_the_first_child(portsup: Portsup, ports_block: int
     assert waiting.answer()["port"] == str(ports_block)
 
 
-def test_a_crash_refuses_nobody(portsup: Portsup, ports_block: int) -> None:
+def test_a_crash_refuses_nobody(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
     """What comes while no child runs waits in BACKOFF, and the next child serves it, on the same socket."""
-    up(portsup, ports_block, {"web": service(backoff={"initial": "700ms"})})
+    up(portsup, ports_block, {"web": service(backoff={"initial": "2s"})})
     portsup.wait_for_services(1)
     first = ask(ports_block, "/die")["pid"]
-    wait_until(lambda: portsup.instance(1)["services"][0]["state"] == "BACKOFF", 5)
+    wait_until(lambda: last_event(portsup_home) == "unit.backoff", 15)
     waiting = [Asked(ports_block) for _ in range(20)]
     assert not joins(ports_block)
     answers = {asked.answer()["pid"] for asked in waiting}
@@ -155,7 +159,7 @@ def test_a_restart_hands_over(portsup: Portsup, portsup_home: Home, ports_block:
         wait_until(lambda: accepted(ports_block), 5)
         waiting = [Asked(ports_block) for _ in range(3)]
         restart = portsup.start("restart", "web")
-        wait_until(lambda: portsup_home.events()[-1]["event"] == "unit.stopping", 10)
+        wait_until(lambda: last_event(portsup_home) == "unit.stopping", 15)
         slow.sendall(b"GET / HTTP/1.1\r\n\r\n")
         assert {asked.answer()["pid"] for asked in waiting} == {before["pid"]}
     assert restart.wait() == 0
@@ -198,7 +202,7 @@ def test_a_stop_during_a_hand_over(portsup: Portsup, portsup_home: Home, ports_b
     hang(before["pid"])
     with socket.create_connection(("127.0.0.1", ports_block)):
         portsup.start("restart", "web")
-        wait_until(lambda: portsup.instance(1)["services"][0]["state"] == "STOPPING", 5)
+        wait_until(lambda: last_event(portsup_home) == "unit.stopping", 15)
         assert portsup.run("down", "-i", "1").returncode == 0
     assert portsup_home.lock_files() == []
     assert is_bindable(ports_block)
@@ -249,7 +253,7 @@ def test_a_service_that_daemonises_itself(portsup: Portsup, ports_block: int, id
     up(portsup, ports_block, {"web": wanted, "other": {"pool": {"offset": 20, "size": 1}}})
     worker = pid_in(portsup.cwd / "worker")
     if idle:
-        wait_until(lambda: portsup.instance(1)["services"][0]["state"] == "EXITED", 10)
+        wait_until(lambda: portsup.instance(1)["services"][0]["state"] == "EXITED", 15)
         assert not psutil.pid_exists(worker)
         assert is_bindable(ports_block)
     else:

@@ -26,6 +26,7 @@ SERVERS = [
 ]
 
 
+@pytest.mark.timeout(240)  # a busy machine takes its time
 @pytest.mark.parametrize("restarts", [2, pytest.param(20, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("command", SERVERS)
 def test_restarts_lose_nothing(
@@ -44,11 +45,11 @@ def test_restarts_lose_nothing(
     portsup.wait_for_services(1)
     with load(ports_block) as client:
         for _ in range(restarts):
-            assert portsup.run("restart", "web").returncode == 0
+            assert portsup.run("restart", "web", seconds=60).returncode == 0
         told, _ = client.communicate()
     became = json.loads(told)
     assert became["outcomes"] == {"ok": became["sent"]}
-    assert became["sent"] > RATE * restarts * 0.1
+    assert became["sent"] > 50 * restarts
     assert portsup.instance(1)["services"][0]["shield"] == "up"
 
 
