@@ -43,6 +43,65 @@ def run(machine: type[LockMachine], examples: int, steps: int, **how: Any) -> No
     )
 
 
+Steps = list[tuple[Any, ...]]
+
+SESSION_ONLY: Steps = [
+    ("claim", 1, 0, False),
+    ("spawn", 0),
+    ("shed", 0, {"close", "bare"}),
+    ("fork", 0, frozenset()),
+    ("end_process", 0, True),
+    ("supervisor_looks", 0),  # and reaps
+    ("kill_both", 0),
+    ("claim", 1, 0, False),
+    ("prune",),
+    ("attempt", 0),
+    ("end_process", 0, True),
+    ("prune",),
+    ("claim", 1, 0, True),
+]
+COPIES: Steps = [
+    ("claim", 1, 0, False),
+    ("spoil", 0, "replace by a copy"),
+    ("spoil", 1, "replace by a copy"),
+    ("claim", 1, 1, False),
+    ("claim", 2, 0, True),
+    ("prune",),
+    ("shield_looks", 0),
+    ("end", 0, "kill supervisor"),
+    ("prune",),
+]
+UNTOLD: Steps = [
+    ("claim", 1, 0, False),
+    ("spawn", 0),
+    ("fork", 0, frozenset({"setsid", "close", "bare"})),
+    ("listen", 1),
+    ("kill_both", 0),
+    ("end_process", 0, False),
+    ("prune",),
+    ("attempt", 0),
+    ("claim", 2, 0, False),
+    ("end_process", 0, False),
+    ("attempt", 0),
+]
+
+
+@pytest.mark.parametrize(
+    "steps", [SESSION_ONLY, COPIES, UNTOLD], ids=["a session only", "copies of records", "a listener only"]
+)
+def test_locks_hold_in_orders_that_chance_meets_seldom(machine: type[LockMachine], steps: Steps) -> None:
+    """The same rules by hand."""
+    state = machine()
+    try:
+        for name, *arguments in steps:
+            getattr(state, name)(*arguments)
+            state.nobody_else_was_touched()
+            state.one_holder()
+            state.nothing_told_is_given_out()
+    finally:
+        state.teardown()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_locks_hold_in_any_order(machine: type[LockMachine]) -> None:
