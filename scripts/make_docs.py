@@ -1,7 +1,9 @@
-"""Writes docs/commands.md: the help of every command, as the command itself prints it."""
+"""Writes the pages of docs/ that say what the code says: commands.md and faults.md."""
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,20 +11,41 @@ import click
 
 from supervisor.cli.main import COMMANDS, cli
 
-FILE = Path(__file__).resolve().parents[1] / "docs" / "commands.md"
+ROOT = Path(__file__).resolve().parents[1]
+FAULTS = ROOT / "tests" / "real" / "faults"
 WIDTH = 100
 """Columns, whatever the terminal has."""
 
-HEAD = """\
+COMMANDS_HEAD = """\
 # Commands
 
 What `portsup COMMAND --help` prints. `scripts/make_docs` writes this page.
 """
 
+FAULTS_HEAD = """\
+# Faults
 
-def page() -> str:
+What portsup survives. For each of these there is a test that makes it happen, with real processes, sockets and
+files, and asserts what comes of it: `scripts/test tests/real/faults`. What was measured and counted stands in
+[reliability.md](reliability.md). `scripts/make_docs` writes this page from the tests.
+
+| | what happens | what comes of it |
+| ---: | --- | --- |
+"""
+
+_FAULT = re.compile(r"Fault (?P<number>\d+): (?P<fault>.+?)\.?\n\n(?P<outcome>.+)", re.DOTALL)
+
+
+def pages() -> dict[Path, str]:
+    return {
+        ROOT / "docs" / "commands.md": commands(),
+        ROOT / "docs" / "faults.md": FAULTS_HEAD + "\n".join([*_rows(), ""]),
+    }
+
+
+def commands() -> str:
     top = click.Context(cli, info_name="portsup", **cli.context_settings)
-    return "\n".join([HEAD, *(f"{section}\n" for section in _sections(top))])
+    return "\n".join([COMMANDS_HEAD, *(f"{section}\n" for section in _sections(top))])
 
 
 def _sections(top: click.Context) -> Iterator[str]:
@@ -33,5 +56,14 @@ def _sections(top: click.Context) -> Iterator[str]:
         yield f"## {name}\n\n```text\n{text}\n```"
 
 
+def _rows() -> Iterator[str]:
+    for file in sorted(FAULTS.glob("test_*.py")):
+        told = _FAULT.fullmatch(ast.get_docstring(ast.parse(file.read_text())) or "")
+        assert told is not None, f"{file}: its docstring has another form"
+        fault, outcome = (" ".join(told[part].split()) for part in ("fault", "outcome"))
+        yield f"| [{told['number']}](../tests/real/faults/{file.name}) | {fault} | {outcome} |"
+
+
 if __name__ == "__main__":
-    FILE.write_text(page())
+    for path, text in pages().items():
+        path.write_text(text)

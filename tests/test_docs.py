@@ -64,11 +64,22 @@ def test_the_documented_defaults(tmp_path: Path) -> None:
     assert keys.SERVICE.keys() - needs_a_value <= set(re.findall(r"^(\w+) = ", block, re.MULTILINE))
 
 
-def test_the_page_of_commands_is_up_to_date() -> None:
-    """`scripts/make_docs` would write just what is there: every command, each with examples."""
-    page = runpy.run_path(f"{ROOT}/scripts/make_docs.py")["page"]()
-    assert (ROOT / "docs" / "commands.md").read_text() == page
-    assert page.count("Examples:") == len(COMMANDS)
+def test_the_generated_pages_are_up_to_date() -> None:
+    """`scripts/make_docs` would write just what is there."""
+    pages = runpy.run_path(f"{ROOT}/scripts/make_docs.py")["pages"]()
+    assert {path: path.read_text() for path in pages} == pages
+
+
+def test_every_command_is_shown_with_examples() -> None:
+    """On the page that is made of their help."""
+    assert (ROOT / "docs" / "commands.md").read_text().count("Examples:") == len(COMMANDS)
+
+
+def test_every_fault_has_its_row() -> None:
+    """They are counted from 1, and none is missing."""
+    numbers = re.findall(r"^\| \[(\d+)\]", (ROOT / "docs" / "faults.md").read_text(), re.MULTILINE)
+    assert numbers == [str(number + 1) for number in range(len(numbers))]
+    assert len(numbers) >= 28
 
 
 @pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "services.toml"])
@@ -83,7 +94,17 @@ def commands_in(text: str) -> set[str]:
     return {name for part in code for name in re.findall(r"\bportsup ([a-z]+)\b", part)}
 
 
-@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/services.md"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "docs/services.md",
+        "docs/faults.md",
+        "docs/reliability.md",
+    ],
+)
 def test_every_link_leads_somewhere(file: str) -> None:
     """To a file that is there, or to a heading of the page."""
     page = ROOT / file
