@@ -19,6 +19,8 @@ from supervisor.process.spawn import ChildSpec, spawn
 from supervisor.records import PortRecord, port_file
 
 FOLDER = Path(sys.argv[2])
+INSTANCE_ID = f"x-1-{FOLDER.name}"
+"""Nobody else's on the machine: a guard looks for survivors everywhere."""
 SERVICE = Path(__file__).parent / "daemonise.py"
 SERVICES = 5
 
@@ -44,7 +46,7 @@ def claim() -> int:
         stack="x",
         config=str(FOLDER / "services.toml"),
         instance=1,
-        instance_id="x-1-a",
+        instance_id=INSTANCE_ID,
         supervisor=me,
         uid=os.getuid(),
         boot_id=os_facts.boot_id(),
@@ -84,7 +86,7 @@ def services(link: GuardLink) -> int:
         folder = FOLDER / str(number)
         folder.mkdir()
         flags = ("--session", "--ignore-term", "--empty-env", "--close")
-        run((sys.executable, "-I", "-S", str(SERVICE), str(folder), *flags), f"x-1-a/{number}", lock)
+        run((sys.executable, "-I", "-S", str(SERVICE), str(folder), *flags), f"{INSTANCE_ID}/{number}", lock)
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(FOLDER / "control"))
     link.report_socket(FOLDER / "control")
@@ -110,7 +112,7 @@ def replaced(link: GuardLink) -> int:
 
 def spares(link: GuardLink) -> int:
     """Leave a service behind on purpose."""
-    child = run(("sleep", "600"), "x-1-a/spared")
+    child = run(("sleep", "600"), f"{INSTANCE_ID}/spared")
     say(pid=child.owner.pid)
     link.report_finished()
     return 0
@@ -118,7 +120,7 @@ def spares(link: GuardLink) -> int:
 
 def gives_up(link: GuardLink) -> int:
     """Return by code, without a word to the guard, while a service lives."""
-    child = run(("sleep", "600"), "x-1-a/left")
+    child = run(("sleep", "600"), f"{INSTANCE_ID}/left")
     say(pid=child.owner.pid)
     return 3
 
@@ -130,7 +132,7 @@ def raises(link: GuardLink) -> int:
 
 def masks(link: GuardLink) -> int:
     """Tell how a child finds its signals."""
-    child = run(("grep", "-E", "Sig(Blk|Ign)", "/proc/self/status"), "x-1-a/masks")
+    child = run(("grep", "-E", "Sig(Blk|Ign)", "/proc/self/status"), f"{INSTANCE_ID}/masks")
     os.waitpid(child.owner.pid, 0)
     masks = [int(line.split()[1], 16) for line in os.read(child.output_fd, 4096).decode().splitlines()]
     say(blocked=masks[0], ignored=masks[1])

@@ -82,6 +82,6 @@ def test_pruned(portsup: Portsup, portsup_home: Home, stale: records.InstanceRec
     """`prune` removes records and sockets alike."""
     pruned = portsup.run("prune")
     assert pruned.returncode == 0
-    assert f"removed: {stale.socket} of test instance 1 in {portsup.cwd}" in pruned.stdout
+    assert f"removed: {stale.socket}" in pruned.stdout
     assert portsup_home.lock_files() == []
     assert sockets(portsup_home) == []
