@@ -14,11 +14,15 @@ from harness import Escapee, Home, Portsup, assert_nothing_left, wait_until, wri
 
 @pytest.fixture
 def ports(portsup: Portsup, ports_block: int, escapee: Escapee) -> list[int]:
-    """A stack of a plain service and of one whose worker escapes and ignores TERM; its ports."""
+    """A stack of a plain service and of a chain of three that ignore TERM in two sessions; its ports."""
     services = {
         "web": {"pool": {"offset": 0, "size": 2}},
         "job": escapee.service(
-            "--session", "--ignore-term", pool={"offset": 10, "size": 2}, stop={"timeout": "100ms"}
+            "--session",
+            "--keep-middle",
+            "--ignore-term",
+            pool={"offset": 10, "size": 2},
+            stop={"timeout": "100ms"},
         ),
     }
     write_stack(portsup.cwd, services, base_port=ports_block)
