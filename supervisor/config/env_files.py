@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from supervisor.config.fields import Field
 from supervisor.config.model import Problem
 from supervisor.config.problems import dotted
+from supervisor.errors import NO_DESCRIPTORS
 
 if TYPE_CHECKING:
     from dotenv.parser import Original
@@ -23,6 +24,8 @@ def read_env_files(field: Field, names: Iterable[str], folder: Path) -> dict[str
         try:
             result |= _parse(field, path, path.read_bytes().decode("utf-8-sig"))
         except OSError as error:
+            if error.errno in NO_DESCRIPTORS:
+                raise  # no fault of the file
             reason = (error.strerror or str(error)).lower()
             field.wrong(f"cannot read {path}: {reason}", "the path is relative to services.toml's folder")
         except UnicodeDecodeError:

@@ -18,7 +18,7 @@ from supervisor.config.pool_keys import HIGHEST_PORT
 from supervisor.config.problems import Problems, suggestion
 from supervisor.config.services import Draft, read_services
 from supervisor.config.syntax import parse
-from supervisor.errors import ConfigError
+from supervisor.errors import NO_DESCRIPTORS, ConfigError
 
 FILE_NAME = "services.toml"
 
@@ -49,6 +49,8 @@ def _read(file: Path) -> str:
     try:
         data = file.read_bytes()
     except OSError as error:
+        if error.errno in NO_DESCRIPTORS:
+            raise  # no fault of the file
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(f"cannot read {file}: {reason}", hint=_ELSEWHERE) from error
     try:
