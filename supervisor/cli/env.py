@@ -11,7 +11,7 @@ from supervisor.cli import target
 from supervisor.cli.options import examples, file_option, instance_option, json_option
 from supervisor.cli.output import emit_bytes
 from supervisor.cli.variables import FORMATS
-from supervisor.control.client import reach
+from supervisor.control.client import reach, read_variables
 from supervisor.errors import PortsupError
 from supervisor.records import InstanceRecord
 
@@ -56,5 +56,5 @@ def variables(record: InstanceRecord, service: str | None) -> dict[str, str]:
             hint=f"run this as that user, as with: sudo -u '#{record.uid}' portsup …",
         )
     with reach(record) as connection:
-        answer: dict[str, str] = connection.call("env", service=service)
+        answer = read_variables(record, connection.call("env", service=service))
     return {name: value for name, value in answer.items() if name != MARKER}

@@ -19,7 +19,7 @@ from supervisor.cli.options import (
     timeout_option,
 )
 from supervisor.cli.output import emit, emit_json, printable
-from supervisor.control.client import reach
+from supervisor.control.client import reach, read_services
 from supervisor.errors import ExitCode, NotRunning, PortsupError
 from supervisor.records import InstanceRecord
 from supervisor.snapshot import SCHEMA, ServiceSnapshot
@@ -44,7 +44,7 @@ def _command(name: str, text: str, reached: Callable[[ServiceSnapshot], bool]) -
     ) -> None:
         record = target.running(target.find_config(file), instance)
         answer = _call(record, name, list(dict.fromkeys(services)), timeout)
-        after = [ServiceSnapshot.from_json(service) for service in answer["services"]]
+        after = read_services(record, answer)
         _report(after, as_json)
         if not all(reached(service) for service in after):
             ctx.exit(ExitCode.SERVICE_FAILED)

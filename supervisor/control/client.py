@@ -14,7 +14,7 @@ from supervisor.control.peer import peer_uid
 from supervisor.errors import NotRunning, PortsupError
 from supervisor.platform import os_facts
 from supervisor.records import InstanceRecord
-from supervisor.snapshot import InstanceSnapshot
+from supervisor.snapshot import InstanceSnapshot, ServiceSnapshot
 
 CHUNK = 65536
 STARTING_SECONDS = 10.0
@@ -161,6 +161,31 @@ def read_snapshot(record: InstanceRecord, answer: Any) -> InstanceSnapshot:
         return InstanceSnapshot.from_json(answer)
     except ValueError as wrong:
         raise not_running(record, "its snapshot can't be understood") from wrong
+
+
+def read_services(record: InstanceRecord, answer: Any) -> list[ServiceSnapshot]:
+    """What `start`, `stop` and `restart` answered. Raises NotRunning if it is something else."""
+    try:
+        return [ServiceSnapshot.from_json(service) for service in answer["services"]]
+    except (KeyError, TypeError, ValueError) as wrong:
+        raise not_running(record, "its answer can't be understood") from wrong
+
+
+def read_variables(record: InstanceRecord, answer: Any) -> dict[str, str]:
+    """What `env` answered. Raises NotRunning for what can't be a process's environment."""
+    if not isinstance(answer, dict) or not all(map(_is_variable, answer, answer.values())):
+        raise not_running(record, "its variables can't be understood")
+    return answer
+
+
+def _is_variable(name: str, value: Any) -> bool:
+    if not isinstance(value, str) or not name or "=" in name or "\0" in name + value:
+        return False
+    try:
+        os.fsencode(name + value)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def absent(record: InstanceRecord) -> InstanceSnapshot:
