@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -47,19 +48,21 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 
 @st.composite
 def with_wrong_values(draw: st.DrawFn, document: Any) -> Any:
-    """`document`, JSON, with one to three of its values replaced, at any depth."""
-    result = document
+    """`document`, JSON, with one to three of its values replaced or left out, at any depth."""
+    result = copy.deepcopy(document)
     for _ in range(draw(st.integers(1, 3))):
-        result = _replaced(draw, result)
+        places = _places(result)
+        if not places:
+            return draw(json_values)
+        holder, key = draw(st.sampled_from(places))
+        if draw(st.integers(0, 7)):
+            holder[key] = draw(json_values)
+        else:
+            del holder[key]
     return result
 
 
-def _replaced(draw: st.DrawFn, value: Any) -> Any:
-    if isinstance(value, dict) and value and draw(st.booleans() | st.just(True)):
-        key = draw(st.sampled_from(sorted(value)))
-        rest = {name: inner for name, inner in value.items() if name != key}
-        return rest if draw(st.integers(0, 7)) == 0 else {**value, key: _replaced(draw, value[key])}
-    if isinstance(value, list) and value and draw(st.booleans()):
-        at = draw(st.integers(0, len(value) - 1))
-        return [*value[:at], _replaced(draw, value[at]), *value[at + 1 :]]
-    return draw(json_values)
+def _places(value: Any) -> list[tuple[Any, Any]]:
+    """Every list and table inside, with each key or index that it has."""
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else []
+    return [place for key in keys for place in ((value, key), *_places(value[key]))]

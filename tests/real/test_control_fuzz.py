@@ -221,6 +221,7 @@ def replies(one: InstanceRecord) -> st.SearchStrategy[bytes]:
     right: list[Any] = [
         json.loads(protocol.result(1, snapshot)),
         json.loads(protocol.result(1, {"services": snapshot["services"]})),
+        json.loads(protocol.result(1, {"HOST": "127.0.0.1", "A": "1"})),
         json.loads(protocol.error(1, protocol.FAILED, failure.message, failure)),
     ]
     message = st.sampled_from(right).flatmap(with_wrong_values) | json_values
