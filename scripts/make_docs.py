@@ -25,9 +25,9 @@ What `portsup COMMAND --help` prints. `scripts/make_docs` writes this page.
 FAULTS_HEAD = """\
 # Faults
 
-What portsup survives. For each of these there is a test that makes it happen, with real processes, sockets and
-files, and asserts what comes of it: `scripts/test tests/real/faults`. What was measured and counted stands in
-[reliability.md](reliability.md). `scripts/make_docs` writes this page from the tests.
+What portsup survives. For each of these there is a test that makes it happen, with real processes,
+sockets and files, and asserts what comes of it: `scripts/test tests/real/faults`. What was measured and
+counted stands in [reliability.md](reliability.md). `scripts/make_docs` writes this page from the tests.
 
 | | what happens | what comes of it |
 | ---: | --- | --- |

@@ -19,9 +19,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A runner that was started with `&` hands an ignored INT down, and one with nohup an ignored HUP.
+    # A runner that was started with `&` hands an ignored INT and QUIT down, one with nohup an ignored HUP.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    for signum in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(signum, signal.SIG_DFL)
     config.addinivalue_line("markers", "slow: takes seconds; run on one Python version only")
     config.addinivalue_line("markers", "long: takes minutes; runs with --long only")
 

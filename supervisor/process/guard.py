@@ -18,12 +18,7 @@ from supervisor.platform import os_facts
 from supervisor.process.forked import fork, hup_is_ignored, make_pipe, run_and_exit
 from supervisor.process.vigil import COMMANDS, FINISHED, SOCKET, Vigil
 
-PROGRAM = """
-import sys
-sys.path[:] = sys.argv.pop(1).splitlines()
-from supervisor.process.vigil import main
-main()
-"""
+PROGRAM = "from supervisor.process.vigil import main; main()"
 
 
 class GuardLink:
@@ -94,9 +89,12 @@ def _become_guard(vigil: Vigil, keep: Sequence[int]) -> NoReturn:
     subreaper outlast it. Should it fail, the supervisor sees its guard gone, and stops."""
     for descriptor in keep:
         os.set_inheritable(descriptor, True)
-    # Without `site`: what that would add to the path is in ours, and .pth files cost time and memory.
-    arguments = ("-P", "-S", "-c", PROGRAM, "\n".join(sys.path), *vigil.argv())
-    os.execv(sys.executable, (sys.executable, *arguments))
+    # Without `site`: what that would add to the path is in ours, and .pth files cost time and memory. The
+    # words of the command are for whoever reads a list of processes.
+    words = (sys.executable, "-P", "-S", "-c", PROGRAM, *sys.argv[1:])
+    os.execve(
+        sys.executable, words, {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **vigil.environ()}
+    )
 
 
 def _take_signals() -> frozenset[int]:

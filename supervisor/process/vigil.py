@@ -23,13 +23,16 @@ PATIENCE = 3
 """The first stop command is for an orderly stop, the second to kill at once; with the third the guard
 doesn't rely on the supervisor any more."""
 
+VARIABLE = "PORTSUP_VIGIL"
+"""What the guard has to know is in its environment, which unlike its command line is nobody's reading."""
+
 FINISHED = b"finished"
 SOCKET = b"socket "
 
 
 def main() -> None:
-    """The command line is `Vigil.argv`'s. Exits with the code for the whole."""
-    sys.exit(Vigil.from_argv(sys.argv[1:]).keep())
+    """Exits with the code for the whole."""
+    sys.exit(Vigil.from_environ().keep())
 
 
 class Vigil:
@@ -55,14 +58,15 @@ class Vigil:
         self._lock_folder = lock_folder
         self._children_file = children_file
 
-    def argv(self) -> list[str]:
-        """As words, for `from_argv` on the other side of an exec."""
+    def environ(self) -> dict[str, str]:
+        """For `from_environ` on the other side of an exec."""
         lists = (self._supervisor, (self._commands_fd, self._report_fd), self._commands, self._spared)
-        return [*(",".join(map(str, numbers)) for numbers in lists), self._lock_folder, self._children_file]
+        words = [*(",".join(map(str, numbers)) for numbers in lists), self._children_file, self._lock_folder]
+        return {VARIABLE: "\n".join(words)}
 
     @staticmethod
-    def from_argv(words: list[str]) -> Vigil:
-        *lists, lock_folder, children_file = words
+    def from_environ() -> Vigil:
+        *lists, children_file, lock_folder = os.environ[VARIABLE].split("\n", 5)
         supervisor, pipes, commands, spared = ([int(n) for n in text.split(",") if n] for text in lists)
         return Vigil(
             (supervisor[0], supervisor[1]),

@@ -542,8 +542,7 @@ class Unit:
 
     def warn_elsewhere(self, ports: Sequence[int]) -> None:
         """It listens on `ports`, and not on its own."""
-        listed = ", ".join(map(str, ports)) or "no port"
         own, variable = self.holdings.main_port, self.plan.pools[0].env
-        self._warn(
-            "elsewhere", f"{self.name} listens on {listed}, not on its port {own}: does it read {variable}?"
-        )
+        listed = ", ".join(map(str, ports))
+        where = f"{listed}, not on its port {own}" if ports else f"no port, though {own} is its own"
+        self._warn("elsewhere", f"{self.name} listens on {where}: does it read {variable}?")

@@ -47,7 +47,7 @@ def test_a_warning_about_none(portsup: Portsup, ports_block: int) -> None:
     web = {"command": WAITS, "pool": {"offset": 0, "size": 1}}
     write_stack(portsup.cwd, {"web": web}, base_port=ports_block)
     running = portsup.up("-i", "1")
-    said = f"web listens on no port, not on its port {ports_block}: does it read PORT?"
+    said = f"web listens on no port, though {ports_block} is its own: does it read PORT?"
     wait_until(lambda: said in running.stderr, 20, "the warning")
     assert portsup.service(1, "web")["state"] == "RUNNING"
 
