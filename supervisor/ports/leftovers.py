@@ -59,8 +59,10 @@ class Leftover:
     path: Path | None = None
     """Of a file or socket."""
     owner: Owner | None = None
-    """Of a process, as is `command`."""
+    """Of a process, as are `command` and `told_by`."""
     command: str = ""
+    told_by: int | None = None
+    """Whose lock file tells of it: anybody may write into the lock folder."""
     kept: str | None = None
     """Why prune leaves it alone; None if it doesn't."""
     hint: str | None = None
@@ -217,6 +219,7 @@ def _process(evidence: Evidence, above: Collection[int]) -> Leftover:
         -1 if uid is None else uid,
         owner=process.owner,
         command=commandline.shown(process.pid),
+        told_by=file.uid,
         kept=kept,
         hint=hint,
     )
@@ -287,12 +290,13 @@ def files(
 ) -> Iterator[tuple[DeadFile, Leftover]]:
     """What is to become of each of `dead`, given the processes that `processes` told, which are `staying`
     all, or else only where they are kept. One that a claimer is just taking over isn't left over."""
-    found = {process.instance_id for process in told}
-    remain = {process.instance_id for process in told if staying or process.kept}
+    found = {(process.instance_id, process.told_by) for process in told}
+    remain = {(process.instance_id, process.told_by) for process in told if staying or process.kept}
     for file in dead:
-        unseen = file.locked and file.instance_id not in (remain if staying else found)
+        instance = file.instance_id, file.uid
+        unseen = file.locked and instance not in (remain if staying else found)
         if not unseen:
-            yield file, _file(file, _why_file_kept(file, file.instance_id in remain))
+            yield file, _file(file, _why_file_kept(file, instance in remain))
         elif not is_being_taken(file.identity):
             yield file, _file(file, ("somebody who can't be seen holds it", f"root must {PRUNE}"))
 

@@ -79,7 +79,9 @@ def test_a_live_lock(locks: Path, port: int) -> None:
     me = os_facts.owner(os.getpid())
     with flocked(leave(locks, port, supervisor=me)):
         lines = by_nobody("why", str(port)).stdout.splitlines()
-        assert lines[0].startswith(f"{port}  test instance 1 (api) in /work/test, pid {os.getpid()}, for ")
+        assert lines[0].startswith(
+            f"{port}  test instance 1 (api) in /work/test, pid {os.getpid()} of uid 0, for "
+        )
         assert lines[1:] == ["to free it: ask uid 0"]
         done = by_nobody("prune")
         assert (done.exit_code, done.stdout, done.stderr) == (0, "", "nothing to prune\n")
@@ -202,6 +204,8 @@ def test_no_worktree_by_another_users_word(locks: Path, monkeypatch: pytest.Monk
     tree = locks / "tree"
     (tree / "sub").mkdir(parents=True)
     (tree / "services.toml").touch()
+    for path in (tree, tree / "sub", tree / "services.toml"):
+        os.chown(path, NOBODY, NOBODY)
     for number, folder in enumerate((tree, tree / "sub")):
         record = instance_record(base_port=6000 + number, config=str(folder / "services.toml"))
         records.instance_file(locks, record.base_port).write_bytes(encode(record))
