@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from harness import COMMAND, Home, Portsup, full_pipe, write_stack
@@ -113,14 +112,15 @@ def test_a_closed_descriptor(portsup: Portsup, portsup_home: Home, ports_block: 
 
 
 def test_a_start_that_fails_before_a_stalled_terminal(
-    portsup: Portsup, portsup_home: Home, ports_block: int, tmp_path: Path
+    portsup: Portsup, portsup_home: Home, ports_block: int
 ) -> None:
     """The control socket can't be bound, which shows when the first service runs already: `up` and the
     service end, although nobody takes the words about it."""
     service = {"command": [*PYTHON, "import signal; signal.pause()"], "pool": {"offset": 0, "size": 1}}
     write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
-    (tmp_path / "file").touch()
-    environ = {**portsup_home.environ, "XDG_RUNTIME_DIR": str(tmp_path / "file")}
+    no_folder = portsup_home.folder / "file"
+    no_folder.touch()
+    environ = {**portsup_home.environ, "XDG_RUNTIME_DIR": str(no_folder)}
     with (
         full_pipe() as stalled,
         subprocess.Popen(

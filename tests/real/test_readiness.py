@@ -156,7 +156,7 @@ def test_stopped_and_started_at_once(portsup: Portsup, ports_block: int) -> None
     service = {
         "command": [*PYTHON, "-c", stubborn + "; signal.pause()"],
         "ready": {"log": "up"},
-        "stop": {"timeout": "1s"},
+        "stop": {"timeout": "4s"},
     }
     write_stack(portsup.cwd, {"web": service}, base_port=ports_block)
     portsup.up("-i", "1")
