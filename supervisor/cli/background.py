@@ -27,9 +27,7 @@ def bring_up_in_background(orders: Sequence[Order], *, wait: bool, timeout: floa
     failed: list[str] = []
     try:
         for order in orders:
-            record, lines = _start(replace(order, console=False))
-            records.append(record)
-            failed += lines
+            failed += _start(replace(order, console=False), records)
         if wait:
             failed = [line for record in records for line in _wait(record, timeout)]
     except (KeyboardInterrupt, PortsupError) as failure:
@@ -47,17 +45,24 @@ def bring_up_in_background(orders: Sequence[Order], *, wait: bool, timeout: floa
         note("portsup: every service is ready")
 
 
-def _start(order: Order) -> tuple[InstanceRecord, list[str]]:
-    """The instance's record, and a line for each service that couldn't be started."""
-    facts = detached(lambda answer: _guarded(order, answer))
-    if "error" in facts:
-        raise PortsupError.from_json(_mapping(facts["error"]))
-    record = decode(str(facts["record"]).encode())
-    assert isinstance(record, InstanceRecord)
-    for line in _lines(facts["notices"]):
+def _start(order: Order, records: list[InstanceRecord]) -> list[str]:
+    """Add the instance's record; a line for each service that couldn't be started."""
+    answer: dict[str, object] = {}
+
+    def take(facts: dict[str, object]) -> None:
+        if "error" in facts:
+            raise PortsupError.from_json(_mapping(facts["error"]))
+        record = decode(str(facts["record"]).encode())
+        assert isinstance(record, InstanceRecord)
+        records.append(record)
+        answer.update(facts)
+
+    detached(lambda answer: _guarded(order, answer), take)
+    title = target.title(records[-1])
+    for line in _lines(answer["notices"]):
         note(f"portsup: {line}")
-    note(f"portsup: {target.title(record)} is up, base port {record.base_port}")
-    return record, [f"{target.title(record)}: {line}" for line in _lines(facts["failed"])]
+    note(f"portsup: {title} is up, base port {records[-1].base_port}")
+    return [f"{title}: {line}" for line in _lines(answer["failed"])]
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

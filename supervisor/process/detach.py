@@ -43,12 +43,12 @@ class Answer:
         self.fd = -1
 
 
-def detached(body: Callable[[Answer], int]) -> dict[str, object]:
+def detached(body: Callable[[Answer], int], take: Callable[[dict[str, object]], None]) -> None:
     """Run `body` in a daemon: a session of its own, none of the caller's descriptors, stdio on /dev/null.
 
-    `body` gets a function that answers the caller once; returns that answer in the caller. If the
-    daemon dies without one, raises PortsupError. Ctrl-C meanwhile goes to the daemon as TERM;
-    KeyboardInterrupt is raised when the daemon is gone.
+    `body` gets a function that answers the caller once, and `take` gets that answer in the caller. If the
+    daemon dies without one, raises PortsupError. Ctrl-C until then goes to the daemon as TERM, and
+    KeyboardInterrupt is raised when the daemon is gone; later on, when `take` knows whom to take down.
     """
     read_end, write_end = make_pipe()
     # Ctrl-C has to wait until we know whom to pass it to.
@@ -59,14 +59,16 @@ def detached(body: Callable[[Answer], int]) -> dict[str, object]:
         run_and_exit(lambda: _daemonise(body, write_end))
     os.close(write_end)
     os.waitpid(pid, 0)
-    with open(read_end, "rb") as pipe:
-        line = _await_answer(pipe, _parse_owner(pipe.readline()))
-    if not line:
-        raise PortsupError("the supervisor ended before it was up", hint="its event log says why")
-    import json
+    try:
+        with open(read_end, "rb") as pipe:
+            line = _await_answer(pipe, _parse_owner(pipe.readline()))
+        if not line:
+            raise PortsupError("the supervisor ended before it was up", hint="its event log says why")
+        import json
 
-    answer: dict[str, object] = json.loads(line)
-    return answer
+        take(json.loads(line))
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _daemonise(body: Callable[[Answer], int], write_end: int) -> int:
@@ -114,9 +116,12 @@ def _parse_owner(line: bytes) -> Owner | None:
 
 
 def _await_answer(pipe: BinaryIO, daemon: Owner | None) -> bytes:
+    """With SIGINT blocked again."""
     try:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        return pipe.readline()
+        line = pipe.readline()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        return line
     except KeyboardInterrupt:
         while daemon is not None and os_facts.is_alive(daemon):
             _stop(daemon)

@@ -31,8 +31,9 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
         def started(scenario: str, *, before: tuple[str, ...] = (), **options: Any) -> subprocess.Popen[str]:
             command = (*before, sys.executable, str(CHILDREN / "detaching.py"), scenario, str(tmp_path))
-            options = {"stderr": subprocess.PIPE} | options
             environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+            environment |= options.pop("variables", {})
+            options = {"stderr": subprocess.PIPE} | options
             process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True, **options)
             stack.enter_context(process)
             stack.callback(end_daemon, tmp_path)
@@ -152,3 +153,12 @@ def daemon_of(folder: Path) -> list[Owner]:
     owners = [owner for owner in found if owner is not None]
     assert len(owners) == 2
     return owners
+
+
+def test_ctrl_c_waits_until_the_answer_is_taken(run: Run) -> None:
+    """Else the caller would end without knowing that it has a daemon to take down."""
+    caller = run("until_stopped", variables={"INTERRUPTED": "1"})
+    out, _ = caller.communicate(timeout=20)
+    answer, interrupted = map(json.loads, out.splitlines())
+    assert alive(answer["supervisor"])
+    assert interrupted == {"error": "interrupted"}

@@ -55,6 +55,7 @@ def front_door(portsup_home: Home) -> Iterator[FrontDoor]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_clean_error_or_a_valid_plan(front_door: FrontDoor, tmp_path: Path) -> None:
     """What `check` says of each file; the good ones among them show that the rest isn't refused blindly."""
     file = tmp_path / "services.toml"

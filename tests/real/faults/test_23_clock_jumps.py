@@ -55,6 +55,7 @@ def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forward", "back"])
 def test_no_timeout_fires(portsup: Portsup, clock: Clock, ports_block: int, jump: float) -> None:
     """ready.timeout, the wait of a backoff and stop.timeout, each while it is under way."""

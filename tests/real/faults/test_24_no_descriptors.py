@@ -67,6 +67,8 @@ def test_too_few_for_any_instance(
         assert_refused(up(portsup, limit, *options), portsup_home, ports)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(180)
 def test_all_or_nothing(portsup: Portsup, portsup_home: Home, ports: list[int]) -> None:
     """One descriptor more at a time: refused until all services run."""
     limit = LOWEST + SERVICES
