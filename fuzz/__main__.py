@@ -19,13 +19,14 @@ JSON_TARGETS = ("protocol", "records")
 Mutator = Callable[[bytes, int, int], bytes]
 
 
-def main(program: str, target: str, *arguments: str) -> None:
+def main(target: str, *arguments: str) -> None:
     atheris: Any = import_module("atheris")
     with atheris.instrument_imports(include=INSTRUMENTED):
         check = import_module(f"fuzz.{target}").check
         for seed in sorted((CORPUS / target).iterdir()):
             check(seed.read_bytes())  # what is imported only when it is needed is imported now
     options = {"custom_mutator": _mutator(atheris)} if target in JSON_TARGETS else {}
+    program = f"{sys.executable} -m fuzz {target}"  # libFuzzer hands it to a shell to make a crash small
     atheris.Setup([program, *arguments], check, **options)
     atheris.Fuzz()
 
@@ -44,4 +45,4 @@ def _mutator(atheris: Any) -> Mutator:
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in TARGETS:
         sys.exit(f"usage: python -m fuzz {{{'|'.join(TARGETS)}}} [ARGUMENT...]")
-    main(*sys.argv)
+    main(*sys.argv[1:])
