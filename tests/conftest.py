@@ -13,6 +13,9 @@ from hypothesis import settings
 settings.register_profile("portsup", deadline=None)  # a busy machine is no fault of the code
 settings.load_profile("portsup")
 
+FAULTS = Path(__file__).parent / "real" / "faults"
+"""All of them are slow: so many real processes."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also run the tests marked long")
@@ -28,10 +31,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--long"):
-        return
     for item in items:
-        if item.get_closest_marker("long"):
+        if FAULTS in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("long") and not config.getoption("--long"):
             item.add_marker(pytest.mark.skip(reason="takes minutes; run with --long"))
 
 

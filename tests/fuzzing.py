@@ -1,4 +1,4 @@
-"""What tests with generated input share: few examples in every run, very many with --long."""
+"""What tests with generated input share: few examples in every run, many with --long."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 T = TypeVar("T")
 
-LONG = 20_000
+LONG = 2_000
 
 
 def amounts(short: int, long: int = LONG) -> pytest.MarkDecorator:

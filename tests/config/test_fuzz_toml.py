@@ -300,7 +300,7 @@ def test_any_bytes_are_a_file(amount: int) -> None:
 
 
 @pytest.mark.slow
-@amounts(60, 2000)
+@amounts(60, 500)
 def test_the_command_explains_any_file(
     portsup_home: Home, capfd: pytest.CaptureFixture[str], amount: int
 ) -> None:

@@ -170,7 +170,7 @@ def instance(portsup: Portsup, portsup_home: Home, ports_block: int) -> Instance
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors")
-@amounts(60, 5000)
+@amounts(60, 1000)
 def test_an_instance_answers_anything(instance: InstanceRecord, portsup_home: Home, amount: int) -> None:
     """Asked nonsense for long, it works as before: no fault inside, no memory, no descriptor kept."""
     supervisor = psutil.Process(instance.supervisor.pid)
@@ -230,7 +230,7 @@ def replies(one: InstanceRecord) -> st.SearchStrategy[bytes]:
     )
 
 
-@amounts(150, 5000)
+@amounts(150, 1000)
 def test_a_client_believes_nothing(imposter: Imposter, portsup_home: Home, amount: int) -> None:
     """Whatever is answered: a result, or an error that can be shown."""
     one = record(portsup_home.folder)
@@ -248,7 +248,7 @@ def test_a_client_believes_nothing(imposter: Imposter, portsup_home: Home, amoun
 
 
 @pytest.mark.slow
-@amounts(60, 2000)
+@amounts(60, 500)
 def test_commands_believe_nothing(
     imposter: Imposter, portsup_home: Home, capfd: pytest.CaptureFixture[str], amount: int
 ) -> None:

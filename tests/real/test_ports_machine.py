@@ -109,7 +109,7 @@ def test_locks_hold_in_any_order(machine: type[LockMachine]) -> None:
     run(machine, 8, 40, derandomize=True)
 
 
-WALKS = int(os.environ.get("PORTSUP_TEST_WALKS", "200"))
+WALKS = int(os.environ.get("PORTSUP_TEST_WALKS", "100"))
 """Of up to 50 steps each."""
 
 

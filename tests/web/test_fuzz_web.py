@@ -52,7 +52,7 @@ async def answer(folder: Path, request: dict[str, Any]) -> tuple[int, Any]:
     return sent[0]["status"], json.loads(b"".join(part.get("body", b"") for part in sent[1:]))
 
 
-@amounts(100, 5000)
+@amounts(100, 1000)
 def test_any_request_is_answered(tmp_path: Path, amount: int) -> None:
     """With facts, or with an error that says what is wrong: never one of the server's own."""
 
