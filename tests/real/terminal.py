@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import wait_until
+from harness import LOOK_EVERY, wait_until
 
 CTRL_C, CTRL_BACKSLASH = b"\x03", b"\x1c"
 
@@ -27,7 +29,6 @@ class Terminal:
         """`command` leads a session on it, as a shell's job would be in its foreground group."""
         self.command = command
         self._keyboard, self._line = pty.openpty()
-        os.set_blocking(self._keyboard, False)
         self.settings = termios.tcgetattr(self._line)
         self._shown = bytearray()
         self.process = subprocess.Popen(
@@ -43,12 +44,14 @@ class Terminal:
     @property
     def screen(self) -> str:
         """All that was written to it so far."""
-        try:
-            while block := os.read(self._keyboard, 65536):
-                self._shown += block
-        except BlockingIOError:
-            pass
+        self._read(0)
         return self._shown.decode(errors="replace").replace("\r\n", "\n")
+
+    def _read(self, seconds: float) -> None:
+        """What is there, or comes within `seconds`."""
+        while select.select([self._keyboard], [], [], seconds)[0]:
+            self._shown += os.read(self._keyboard, 65536)
+            seconds = 0
 
     def type(self, key: bytes) -> None:
         """The kernel takes it up soon."""
@@ -72,12 +75,11 @@ class Terminal:
     def wait(self, seconds: float = 15) -> int:
         """The exit code; reads what is written meanwhile, so that nobody waits for the terminal."""
 
-        def ended() -> bool:
-            _ = self.screen
-            return self.process.poll() is not None
-
-        wait_until(ended, seconds, "the end of " + " ".join(self.command))
-        return self.process.returncode
+        deadline = time.monotonic() + seconds
+        while (code := self.process.poll()) is None:
+            assert time.monotonic() < deadline, f"not ended within {seconds} s; on its screen:\n{self.screen}"
+            self._read(LOOK_EVERY)
+        return code
 
     def is_as_before(self) -> bool:
         """Whether the command has left its settings as they were."""
