@@ -66,7 +66,7 @@ def test_one_is_one_orderly_stop(
     assert terminal.wait() == code
     shown = terminal.screen
     assert shown.count("stopping") == 1 and f"stopping ({name})" in shown
-    assert re.findall(r"(\w+) +\| got (\w+)", shown) == [("job", "SIGTERM"), ("web", "SIGTERM")]
+    assert re.findall(r"(web|job) +\| got (\w+)", shown) == [("job", "SIGTERM"), ("web", "SIGTERM")]
     assert "kill" not in shown.replace("once more kills", "")
     assert terminal.is_as_before()
     assert_nothing_left(portsup_home, ports)
