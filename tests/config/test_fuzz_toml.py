@@ -103,6 +103,9 @@ def _service(draw: st.DrawFn, place: int, earlier: list[str]) -> Table:
         service.setdefault("env", {})["NEEDS"] = f"${{{earlier[0]}.url}}"
     if draw(flag):
         service["ready"] = {**draw(checks), **draw(optional(timeout=durations))}
+    if draw(flag) and "tcp" not in service.get("ready", {}):
+        service |= {"socket": True, "command": ["x", "--fd", "${port_fd}"]}
+        service.pop("shell", None)
     return service
 
 
@@ -150,6 +153,7 @@ WRONG: dict[tuple[str, ...], tuple[Any, ...]] = {
     ("ready", "exec"): ("", [], 5, "'", ["x", "${nope}"]),
     ("ready", "notify"): (False, "x"),
     ("ready", "timeout"): NOT_A_DURATION,
+    ("socket",): ("yes", 1, {}),
     ("restart",): ("sometimes", True, [], {}),
     ("shield",): ("up", 1, {}),
     ("on_lost",): ("", False, []),
