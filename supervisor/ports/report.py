@@ -13,7 +13,7 @@ from typing import Any
 
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Owner
-from supervisor.ports import wording
+from supervisor.ports import commandline, wording
 from supervisor.records import Holder, PortRecord
 
 CONFIG_NAME = "services.toml"
@@ -179,7 +179,9 @@ class PortReport:
             "holding": self.holding.value,
             "record": asdict(self.record) if self.record else None,
             "listeners": [asdict(user) for user in self.listeners],
-            "survivors": [{**asdict(owner), "command": _command(owner)} for owner in self.survivors],
+            "survivors": [
+                {**asdict(owner), "command": commandline.shown(owner.pid)} for owner in self.survivors
+            ],
             "file": str(self.file),
             "file_uid": self.file_uid,
             "locked": self.locked,
@@ -197,11 +199,7 @@ def _down(record: Holder) -> str:
 
 
 def _survivor_line(owner: Owner) -> str:
-    return f"lives: pid {owner.pid} ({_command(owner)})"
-
-
-def _command(owner: Owner) -> str:
-    return wording.command(os_facts.command_line(owner.pid))
+    return f"lives: pid {owner.pid} ({commandline.shown(owner.pid)})"
 
 
 def _listener_line(user: PortUser) -> str:

@@ -145,22 +145,27 @@ def test_a_secret_is_nowhere_else(portsup: Portsup, server: list[str], ports_blo
         whys = [said(portsup, "why", str(ports_block + offset)) for offset in (0, 1, 10)]
         assert all("***" in told for told in whys)
         everything += whys
-        everything += left_behind(portsup, up.process.pid)
+        everything += left_behind(portsup, up.process.pid, ports_block + 10)
     everything += [up.stdout, up.stderr, written(portsup.home.locks), written(portsup.home.folder / "state")]
     for text in everything:
         assert_clean(text)
 
 
-def left_behind(portsup: Portsup, guard: int) -> list[str]:
-    """What prune says of a dead supervisor's children, whose command lines hold the secret."""
+def left_behind(portsup: Portsup, guard: int, port: int) -> list[str]:
+    """What why and prune say of a dead supervisor's children, whose command lines hold the secret."""
     supervisor = portsup.instance(1)["supervisor"]["pid"]
     locks = written(portsup.home.locks)
     os.kill(guard, signal.SIGSTOP)  # so that neither clears up after the other
     os.kill(supervisor, signal.SIGKILL)
     os.kill(guard, signal.SIGKILL)
     wait_until(lambda: "to be ended" in portsup.run("prune", "--dry-run").stdout, 10)
-    told = [said(portsup, *line.split()) for line in ("prune --dry-run", "prune --dry-run --json", "prune")]
-    assert "pid" in told[0] and "***" in told[0]
+    told = [
+        said(portsup, *line.split())
+        for line in (
+            "prune --dry-run", f"why {port}", f"why {port} --json", "prune --dry-run --json", "prune",
+        )
+    ]  # fmt: skip
+    assert "pid" in told[0] and all("***" in one for one in told[:3])
     return [locks, *told]
 
 
