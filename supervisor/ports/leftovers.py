@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from supervisor import records
-from supervisor.errors import LockFolderError
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Owner, Process
 from supervisor.ports import commandline, wording
@@ -30,7 +29,7 @@ from supervisor.ports.liveness import (
     liveness,
     service_of,
 )
-from supervisor.ports.lock import OPEN_FLAGS, is_locked
+from supervisor.ports.lock import OPEN_FLAGS, is_locked, unreadable_folder
 from supervisor.ports.report import unit
 from supervisor.records import PortRecord, Record
 
@@ -147,10 +146,7 @@ def lock_files(folder: Path) -> list[Path]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise LockFolderError(
-            f"cannot look into {folder}: {error.strerror}",
-            hint="repair it, or name another folder in PORTSUP_LOCK_DIR",
-        ) from error
+        raise unreadable_folder(folder, error) from error
     of_ports, of_instances = (
         [name for name in names if name.startswith(kind) and name.endswith(".lock.json")]
         for kind in ("port-", "instance-")

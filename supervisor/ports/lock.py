@@ -24,6 +24,8 @@ FILE_MODE = 0o644
 REOPENS = 20
 """How often one attempt goes after a path whose file is unlinked under its hands."""
 
+ELSEWHERE = "repair it, or name another folder in PORTSUP_LOCK_DIR"
+
 OPEN_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """O_NONBLOCK is for whoever plants a pipe there."""
 
@@ -96,8 +98,13 @@ def _check_folder(path: Path, found: os.stat_result) -> tuple[str, ...]:
 def _unusable_folder(path: Path, why: str, hint: str | None = None) -> LockFolderError:
     return LockFolderError(
         f"cannot use {path} for locks: {why}",
-        hint=hint or "repair it, or name another folder in PORTSUP_LOCK_DIR",
+        hint=hint or ELSEWHERE,
     )
+
+
+def unreadable_folder(path: Path, error: OSError) -> LockFolderError:
+    """For those who merely look."""
+    return LockFolderError(f"cannot look into {path}: {error.strerror}", hint=ELSEWHERE)
 
 
 def _keep_from_cleaners(path: Path, fd: int) -> tuple[str, ...]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from supervisor.errors import LockFolderError, PortsupError
+from supervisor.errors import MORE_DESCRIPTORS, NO_DESCRIPTORS, PortsupError
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Listener, Owner
 from supervisor.ports import commandline
@@ -22,13 +21,11 @@ from supervisor.ports.liveness import (
     marker,
     survivors,
 )
-from supervisor.ports.lock import OPEN_FLAGS, is_locked
+from supervisor.ports.lock import OPEN_FLAGS, is_locked, unreadable_folder
 from supervisor.ports.report import Holding, PortReport, PortUser, holder
 from supervisor.records import MAX_BYTES, PortRecord, decode, port_file
 
 __all__ = ["Holding", "PortReport", "PortUser", "holder", "inspect", "survivors", "users_of"]
-
-OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +62,8 @@ def _lock_file(path: Path) -> _LockFile:
     except FileNotFoundError:
         return _LockFile(Holding.FREE)
     except OSError as error:
-        if error.errno in OUT_OF_DESCRIPTORS:
-            raise PortsupError(f"cannot look into {path}: {error.strerror}") from error
+        if error.errno in NO_DESCRIPTORS:
+            raise PortsupError(f"cannot look into {path}: {error.strerror}", hint=MORE_DESCRIPTORS) from error
         unreadable = isinstance(error, PermissionError)
         return _LockFile(Holding.HELD if unreadable else Holding.UNUSABLE, uid=_uid_of(path))
     try:
@@ -82,10 +79,7 @@ def _uid_of(path: Path) -> int | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise LockFolderError(
-            f"cannot look into {path.parent}: {error.strerror}",
-            hint="repair it, or name another folder in PORTSUP_LOCK_DIR",
-        ) from error
+        raise unreadable_folder(path.parent, error) from error
 
 
 def _open_lock_file(path: Path, fd: int) -> _LockFile:
