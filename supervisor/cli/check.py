@@ -19,7 +19,7 @@ from supervisor.cli.views import Cell, Column, View, port_range, show
 from supervisor.config import load
 from supervisor.config.model import Service
 from supervisor.plan.plan import Plan, UnitPlan, make_plan
-from supervisor.ports.owner import PortReport
+from supervisor.ports.report import PortReport
 
 SCHEMA = 1
 

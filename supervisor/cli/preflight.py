@@ -11,7 +11,8 @@ from supervisor import masking, paths
 from supervisor.errors import ConfigError
 from supervisor.plan.plan import Launch, Plan, launch
 from supervisor.platform import os_facts
-from supervisor.ports.owner import Holding, PortReport, inspect
+from supervisor.ports.owner import inspect
+from supervisor.ports.report import Holding, PortReport
 from supervisor.records import port_file
 
 

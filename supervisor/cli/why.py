@@ -16,7 +16,8 @@ from supervisor.config.model import Config, Pool, RelativePool
 from supervisor.control import registry
 from supervisor.errors import ConfigError
 from supervisor.plan.instance import highest_instance
-from supervisor.ports.owner import Holding, PortReport, inspect
+from supervisor.ports.owner import inspect
+from supervisor.ports.report import Holding, PortReport
 
 SCHEMA = 1
 

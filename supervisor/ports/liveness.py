@@ -71,7 +71,11 @@ class Census:
         told.update(
             process.owner for process, found in self.marked if service_of(found, instance_id) is not None
         )
-        return tuple(sorted(told, key=lambda owner: (owner.started, owner.pid)))
+        return _by_age(told)
+
+
+def _by_age(owners: Iterable[Owner]) -> tuple[Owner, ...]:
+    return tuple(sorted(owners, key=lambda owner: (owner.started, owner.pid)))
 
 
 def survivors(instance_id: str, leaders: tuple[Owner, ...] = ()) -> tuple[Owner, ...]:
@@ -117,6 +121,17 @@ def heirs(files: Mapping[tuple[int, int], Owner]) -> dict[Owner, set[tuple[int, 
             if file in files and taker in (0, files[file].pid) and process.pid != taker:
                 found.setdefault(process.owner, set()).add(file)
     return found
+
+
+def left_alive(record: Record, folder: Path, locked: tuple[int, int] | None) -> tuple[Owner, ...]:
+    """Who of a dead supervisor's unit or instance lives, told by marker, session or, where its file is
+    `locked` (device and inode), the inherited descriptor."""
+    if liveness(record) is Liveness.REBOOTED:
+        return ()
+    told = {*survivors(record.instance_id, leaders(record, folder))}
+    if locked is not None:
+        told.update(heirs({locked: record.supervisor}))
+    return _by_age(told)
 
 
 def is_being_taken(file: tuple[int, int]) -> bool:

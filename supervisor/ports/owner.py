@@ -12,20 +12,10 @@ from supervisor.errors import MORE_DESCRIPTORS, NO_DESCRIPTORS, PortsupError
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Listener, Owner
 from supervisor.ports import commandline
-from supervisor.ports.liveness import (
-    Liveness,
-    heirs,
-    is_being_taken,
-    leaders,
-    liveness,
-    marker,
-    survivors,
-)
+from supervisor.ports.liveness import Liveness, is_being_taken, left_alive, liveness, marker
 from supervisor.ports.lock import OPEN_FLAGS, is_locked, unreadable_folder
-from supervisor.ports.report import Holding, PortReport, PortUser, holder
+from supervisor.ports.report import Holding, PortReport, PortUser
 from supervisor.records import MAX_BYTES, PortRecord, decode, port_file
-
-__all__ = ["Holding", "PortReport", "PortUser", "holder", "inspect", "survivors", "users_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +98,12 @@ def _stand_behind(
         return Holding.CLAIMING if locked else Holding.FREE, ()
     if liveness(record) in (Liveness.ALIVE, Liveness.ELSEWHERE):
         return Holding.HELD, ()
-    told = _left_alive(folder, record, {identity} if locked else set())
+    told = left_alive(record, folder, identity if locked else None)
     if told:
         return Holding.LEFTOVER, told
     if not locked:
         return Holding.STALE, ()
     return (Holding.CLAIMING if is_being_taken(identity) else Holding.LEFTOVER), ()
-
-
-def _left_alive(folder: Path, record: PortRecord, locked: set[tuple[int, int]]) -> tuple[Owner, ...]:
-    """Who of a dead supervisor's unit lives, told by marker, session or the inherited descriptor."""
-    if liveness(record) is Liveness.REBOOTED:
-        return ()
-    told = {*survivors(record.instance_id, leaders(record, folder))}
-    told.update(heirs(dict.fromkeys(locked, record.supervisor)))
-    return tuple(sorted(told, key=lambda owner: (owner.started, owner.pid)))
 
 
 def _of_holder(user: PortUser, holding: Holding, file: _LockFile) -> bool | None:

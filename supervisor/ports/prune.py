@@ -33,8 +33,6 @@ from supervisor.ports.liveness import Census, leaders
 from supervisor.ports.lock import remove_free
 from supervisor.records import Record
 
-__all__ = ["Kind", "Leftover", "Pruned", "find", "prune", "remove_dead", "unlink_dead"]
-
 TERM_SECONDS = 1.0
 KILL_SECONDS = 1.0
 ROUNDS = 3

@@ -21,11 +21,12 @@ from supervisor.errors import InstanceTaken, NoFreePort
 from supervisor.plan.plan import Plan
 from supervisor.plan.pool import PoolPlan
 from supervisor.platform.contract import Owner
-from supervisor.ports import owner
 from supervisor.ports.listening import Listening, listen
-from supervisor.ports.liveness import Liveness, heirs, leaders, liveness, survivors
+from supervisor.ports.liveness import Liveness, left_alive, liveness
 from supervisor.ports.lock import Busy, HeldLock, LockFolder, take
+from supervisor.ports.owner import inspect
 from supervisor.ports.probe import is_free
+from supervisor.ports.report import Holding, PortReport, holder
 from supervisor.records import InstanceRecord, PortRecord, instance_file, port_file
 
 LOOKS = 42
@@ -278,7 +279,7 @@ def _pause() -> None:
 
 def _no_free_port(full: Full, folder: LockFolder) -> NoFreePort:
     want = full.want
-    reports = [owner.inspect(folder.path, port) for port in want.ports]
+    reports = [inspect(folder.path, port) for port in want.ports]
     where = spans(want.ports) or "its pool without the port that it lost"
     return NoFreePort(
         f"no free port for {want.service} in {where}",
@@ -287,20 +288,20 @@ def _no_free_port(full: Full, folder: LockFolder) -> NoFreePort:
     )
 
 
-def _line(report: owner.PortReport) -> str:
-    if report.holding is owner.Holding.FREE:
+def _line(report: PortReport) -> str:
+    if report.holding is Holding.FREE:
         return f"{report.port}  nobody listens, but it can't be bound (TIME_WAIT, or a socket bound only)"
     return report.line()
 
 
-def _most_useful(reports: Sequence[owner.PortReport]) -> str | None:
+def _most_useful(reports: Sequence[PortReport]) -> str | None:
     order = (
-        owner.Holding.LEFTOVER,
-        owner.Holding.STALE,
-        owner.Holding.HELD,
-        owner.Holding.FOREIGN,
-        owner.Holding.UNUSABLE,
-        owner.Holding.CLAIMING,
+        Holding.LEFTOVER,
+        Holding.STALE,
+        Holding.HELD,
+        Holding.FOREIGN,
+        Holding.UNUSABLE,
+        Holding.CLAIMING,
     )
     known = [report for report in reports if report.holding in order]
     best = min(known, key=lambda report: order.index(report.holding), default=None)
@@ -313,7 +314,7 @@ def _instance_taken(ours: InstanceRecord, busy: Busy) -> InstanceTaken:
     if theirs is None:
         details = [f"{busy.path} is locked and tells of nobody"]
     else:
-        details = [owner.holder(theirs)]
+        details = [holder(theirs)]
         if theirs.config == ours.config and busy.reason == "held":
             return _already_up(theirs.instance, details)
         if theirs.stack != ours.stack:
@@ -335,11 +336,8 @@ def _which(busy: Busy) -> str:
         return ""  # ended and cleared away meanwhile
     if record is None:
         return ""
-    told = {
-        *survivors(record.instance_id, leaders(record, busy.path.parent)),
-        *heirs({(file.st_dev, file.st_ino): record.supervisor}),
-    }
-    return f": pid {', '.join(str(pid) for pid in sorted(process.pid for process in told))}" if told else ""
+    told = left_alive(record, busy.path.parent, (file.st_dev, file.st_ino))
+    return f": pid {', '.join(str(process.pid) for process in told)}" if told else ""
 
 
 def _already_up(number: int, details: Sequence[str]) -> InstanceTaken:

@@ -15,9 +15,10 @@ from harness import foreigner, wait_until
 
 from supervisor.config import load
 from supervisor.platform import os_facts
+from supervisor.ports.liveness import survivors
 from supervisor.ports.lock import HeldLock, take
-from supervisor.ports.owner import Holding, PortReport, inspect, survivors
-from supervisor.ports.report import CONFIG_NAME
+from supervisor.ports.owner import inspect
+from supervisor.ports.report import CONFIG_NAME, Holding, PortReport
 from supervisor.records import encode, port_file
 
 

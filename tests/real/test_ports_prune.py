@@ -29,7 +29,8 @@ from harness import foreigner, wait_until
 
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Owner
-from supervisor.ports.prune import Kind, find, prune, unlink_dead
+from supervisor.ports.leftovers import Kind
+from supervisor.ports.prune import find, prune, unlink_dead
 from supervisor.records import encode, instance_file, port_file
 
 STUBBORN = "import signal; signal.signal(15, signal.SIG_IGN); print('ready', flush=True); signal.pause()"

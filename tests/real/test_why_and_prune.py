@@ -22,7 +22,7 @@ from harness import COMMAND, Home, Portsup, foreigner
 
 from supervisor.platform import Owner, os_facts
 from supervisor.ports.lock import HeldLock, take
-from supervisor.ports.owner import Holding
+from supervisor.ports.report import Holding
 from supervisor.records import encode, port_file
 
 pytestmark = pytest.mark.slow
