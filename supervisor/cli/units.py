@@ -19,14 +19,14 @@ from supervisor.cli.options import (
     timeout_option,
 )
 from supervisor.cli.output import emit, emit_json, printable
-from supervisor.control.client import reach, read_services
+from supervisor.control.client import REACHED, reach, read_services
 from supervisor.errors import ExitCode, NotRunning, PortsupError
 from supervisor.records import InstanceRecord
 from supervisor.snapshot import SCHEMA, ServiceSnapshot
 
 
-def _command(name: str, text: str, reached: Callable[[ServiceSnapshot], bool]) -> click.Command:
-    """`reached` tells whether a service is where the command was to bring it; if not, the exit code is 1."""
+def _command(name: str, text: str) -> click.Command:
+    """The exit code is 1 if a service isn't where the command was to bring it."""
 
     @services_argument
     @instance_option()
@@ -46,7 +46,7 @@ def _command(name: str, text: str, reached: Callable[[ServiceSnapshot], bool]) -
         answer = _call(record, name, list(dict.fromkeys(services)), timeout)
         after = read_services(record, answer)
         _report(after, as_json)
-        if not all(reached(service) for service in after):
+        if not all(map(REACHED[name], after)):
             ctx.exit(ExitCode.SERVICE_FAILED)
 
     example = examples(f"portsup {name} api-server", f"portsup {name} -i 2 api-server sandra-ia")
@@ -85,16 +85,6 @@ def _line(service: ServiceSnapshot) -> str:
     return f"{line}: {service.reason}" if service.reason else line
 
 
-start = _command(
-    "start",
-    "Start services of a running instance, and wait until they are ready.",
-    lambda service: service.is_up,
-)
-stop = _command(
-    "stop", "Stop services of a running instance, and give their ports back.", lambda service: service.is_over
-)
-restart = _command(
-    "restart",
-    "Restart services of a running instance on the ports that they have.",
-    lambda service: service.is_up,
-)
+start = _command("start", "Start services of a running instance, and wait until they are ready.")
+stop = _command("stop", "Stop services of a running instance, and give their ports back.")
+restart = _command("restart", "Restart services of a running instance on the ports that they have.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -161,6 +161,14 @@ def read_snapshot(record: InstanceRecord, answer: Any) -> InstanceSnapshot:
         return InstanceSnapshot.from_json(answer)
     except ValueError as wrong:
         raise not_running(record, "its snapshot can't be understood") from wrong
+
+
+REACHED: Mapping[str, Callable[[ServiceSnapshot], bool]] = {
+    "start": lambda service: service.is_up,
+    "stop": lambda service: service.is_over,
+    "restart": lambda service: service.is_up,
+}
+"""Whether a service is where the call was to bring it."""
 
 
 def read_services(record: InstanceRecord, answer: Any) -> list[ServiceSnapshot]:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from anyio import to_thread
 from starlette.exceptions import HTTPException
@@ -17,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from supervisor import snapshot
-from supervisor.control.client import Client, not_running
+from supervisor.control.client import REACHED, Client, read_services
 from supervisor.errors import ExitCode, NotRunning, PortsupError
 from supervisor.records import InstanceRecord
 from supervisor.snapshot import ServiceSnapshot
@@ -25,13 +23,6 @@ from supervisor.web import inventory, token
 from supervisor.web.answers import AsciiJSON, whole_number
 
 PATH = "/api/instances/{number}/services/{name}/{verb}"
-
-REACHED: dict[str, Callable[[ServiceSnapshot], bool]] = {
-    "start": lambda service: service.is_up,
-    "stop": lambda service: service.is_over,
-    "restart": lambda service: service.is_up,
-}
-"""Whether the service is where the call was to bring it."""
 
 WAIT_SECONDS = 60.0
 """How long a caller is kept waiting; the call itself goes on."""
@@ -83,7 +74,7 @@ class Changes:
             except TimeoutError:
                 return None
             deadline = time.monotonic() + ANSWER_SECONDS
-            return _services(record, await to_thread.run_sync(connection.answer, id_, deadline))
+            return read_services(record, await to_thread.run_sync(connection.answer, id_, deadline))
 
 
 def _number(request: Request) -> int:
@@ -102,13 +93,6 @@ async def _readable(descriptor: int) -> None:
         await readable.wait()
     finally:
         loop.remove_reader(descriptor)
-
-
-def _services(record: InstanceRecord, answer: Any) -> list[ServiceSnapshot]:
-    try:
-        return [ServiceSnapshot.from_json(service) for service in answer["services"]]
-    except (KeyError, TypeError, AttributeError, ValueError) as wrong:
-        raise not_running(record, "its answer can't be understood") from wrong
 
 
 async def refusal(_request: Request, error: Exception) -> Response:
