@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,6 +64,11 @@ class Reservation:
         record = replace(self.record, child=child)
         self.lock.write(record)
         self.record = record
+
+
+def listening_of(reservations: Iterable[Reservation]) -> Listening | None:
+    """That of a service's main port, where portsup listens for it."""
+    return next((held.listening for held in reservations if held.listening), None)
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from supervisor.ports.listening import Listening
 from supervisor.ports.lock import LockFolder
 from supervisor.ports.owner import users_of
 from supervisor.ports.probe import is_free
-from supervisor.ports.reserve import InstanceClaim, Reservation, reserve_again
+from supervisor.ports.reserve import InstanceClaim, Reservation, listening_of, reserve_again
 from supervisor.ports.shield import Finding, Shield
 
 Wants = Sequence[tuple[PoolPlan, int | None, Collection[int]]]
@@ -73,7 +73,7 @@ class Holdings:
     @property
     def listening(self) -> Listening | None:
         """The main port's, where we listen for the child."""
-        return next((held.listening for held in self.reservations if held.listening), None)
+        return listening_of(self.reservations)
 
     @property
     def _to_bind(self) -> list[Reservation]:

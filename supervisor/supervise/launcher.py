@@ -15,7 +15,7 @@ from supervisor import masking
 from supervisor.clock import Clock
 from supervisor.config import variables
 from supervisor.plan.plan import Launch, Plan, UnitPlan, launch
-from supervisor.ports.reserve import InstanceClaim, Reservation
+from supervisor.ports.reserve import InstanceClaim, Reservation, listening_of
 from supervisor.process.child import Child
 from supervisor.process.reap import Forest
 from supervisor.process.spawn import ChildSpec, marker, spawn
@@ -114,7 +114,7 @@ class Launcher:
 
 def _with_socket(spec: ChildSpec, service: str, reservations: Iterable[Reservation]) -> ChildSpec:
     """With the socket of the port on which we listen for it, if there is one."""
-    listening = next((held.listening for held in reservations if held.listening), None)
+    listening = listening_of(reservations)
     if listening is None:
         return spec
     told = {variables.LISTEN_FDS: "1", variables.LISTEN_FDNAMES: service}
