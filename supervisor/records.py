@@ -47,6 +47,10 @@ class Holder:
     def worktree(self) -> str:
         return os.path.dirname(self.config)  # noqa: PTH120 - a record's text, not a path to be opened
 
+    def is_of(self, other: Holder) -> bool:
+        """Whether both are the same instance's: another user's file may name any."""
+        return (self.uid, self.instance_id) == (other.uid, other.instance_id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortRecord(Holder):

@@ -21,7 +21,7 @@ from supervisor.cli.options import (
 from supervisor.cli.output import note
 from supervisor.control import client
 from supervisor.errors import NotRunning, PortsupError
-from supervisor.records import Holder, InstanceRecord
+from supervisor.records import InstanceRecord
 
 FIRST_PAUSE = 0.005
 LONGEST_PAUSE = 0.02
@@ -123,19 +123,14 @@ def remains(record: InstanceRecord) -> list[str]:
     ports = [
         str(records.port_file(folder, held.port))
         for held in records.port_records(folder)
-        if _is_of(held, record)
+        if held.is_of(record)
     ]
     return ports or ([record.socket] if _listens(record.socket) else [])
 
 
 def _belongs(file: Path, record: InstanceRecord) -> bool:
     found = records.read(file)
-    return found is not None and _is_of(found, record)
-
-
-def _is_of(found: Holder, record: InstanceRecord) -> bool:
-    """Another user's file may name any instance."""
-    return (found.uid, found.instance_id) == (record.uid, record.instance_id)
+    return found is not None and found.is_of(record)
 
 
 def _listens(path: str) -> bool:

@@ -42,11 +42,7 @@ def leaders(record: Record, folder: Path) -> tuple[Owner, ...]:
     ports = (
         [record]
         if isinstance(record, PortRecord)
-        else [
-            found
-            for found in records.port_records(folder)
-            if (found.uid, found.instance_id) == (record.uid, record.instance_id)
-        ]
+        else [found for found in records.port_records(folder) if found.is_of(record)]
     )
     return tuple(found.child for found in ports if found.child)
 
