@@ -11,12 +11,10 @@ from supervisor.cli import target
 from supervisor.cli.options import examples, file_option, instance_option, json_option
 from supervisor.cli.output import emit_bytes
 from supervisor.cli.variables import FORMATS
+from supervisor.config.variables import UNIT
 from supervisor.control.client import reach, read_variables
 from supervisor.errors import PortsupError
 from supervisor.records import InstanceRecord
-
-MARKER = "PORTSUP_UNIT"
-"""Tells portsup's own children from others: whoever else had it would be ended by prune."""
 
 
 @click.command(
@@ -57,4 +55,4 @@ def variables(record: InstanceRecord, service: str | None) -> dict[str, str]:
         )
     with reach(record) as connection:
         answer = read_variables(record, connection.call("env", service=service))
-    return {name: value for name, value in answer.items() if name != MARKER}
+    return {name: value for name, value in answer.items() if name != UNIT}

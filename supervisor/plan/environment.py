@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from supervisor.config.variables import LISTEN
+from supervisor.config.variables import LISTEN, UNIT
 
-_HANDED_DOWN = frozenset({"PORTSUP_UNIT", "NOTIFY_SOCKET"}) | LISTEN
+_HANDED_DOWN = frozenset({UNIT, "NOTIFY_SOCKET"}) | LISTEN
 """Meant for this supervisor alone: the mark of an outer unit, and systemd's sockets."""
 
 _SERVICE_VARIABLE = re.compile(r"PORTSUP_.+_(?:PORT|URL)")

@@ -7,13 +7,10 @@ from enum import Enum
 from pathlib import Path
 
 from supervisor import records
+from supervisor.config.variables import UNIT
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Owner, Process
 from supervisor.records import PortRecord, Record
-
-MARKER = "PORTSUP_UNIT"
-"""Set at spawn only, to the instance's id, a slash and the service: how a process that left its session is
-told to belong to a unit."""
 
 
 class Liveness(Enum):
@@ -57,7 +54,7 @@ class Census:
             if not process.zombie:
                 self.live.append(process)
                 # Asked at once: whoever forks and exits before is not told, its child only by the next list.
-                if found := marker(process.pid):
+                if found := marker_of(process.pid):
                     self.marked.append((process, found))
 
     def survivors(self, instance_id: str, leaders: tuple[Owner, ...] = ()) -> tuple[Owner, ...]:
@@ -93,8 +90,8 @@ def in_session(leader: Owner, processes: Iterable[Process]) -> Iterator[Process]
             yield process
 
 
-def marker(pid: int) -> str | None:
-    return os_facts.environment_variable(pid, MARKER)
+def marker_of(pid: int) -> str | None:
+    return os_facts.environment_variable(pid, UNIT)
 
 
 def service_of(marker: str | None, instance_id: str) -> str | None:

@@ -12,7 +12,7 @@ from supervisor.errors import MORE_DESCRIPTORS, NO_DESCRIPTORS, PortsupError
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Listener, Owner
 from supervisor.ports import commandline
-from supervisor.ports.liveness import Liveness, is_being_taken, left_alive, liveness, marker
+from supervisor.ports.liveness import Liveness, is_being_taken, left_alive, liveness, marker_of
 from supervisor.ports.lock import OPEN_FLAGS, is_locked, unreadable_folder
 from supervisor.ports.report import Holding, PortReport, PortUser
 from supervisor.records import MAX_BYTES, PortRecord, decode, port_file
@@ -129,7 +129,7 @@ def _is_below(owner: Owner, supervisor: Owner) -> bool:
 
 
 def _unit(user: PortUser) -> str | None:
-    return marker(user.owner.pid) if user.owner else None
+    return marker_of(user.owner.pid) if user.owner else None
 
 
 def users_of(listeners: Sequence[Listener]) -> tuple[PortUser, ...]:

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Owner, Process
-from supervisor.ports.liveness import MARKER
+from supervisor.ports.liveness import marker_of, service_of
 from supervisor.process.child import Child
-from supervisor.process.spawn import marker
 from supervisor.process.tree import children_until_stable, reap_children, with_descendants
 
 
@@ -35,7 +34,7 @@ class Forest:
     """
 
     def __init__(self, instance_id: str) -> None:
-        self._markers = marker(instance_id, "")
+        self._instance_id = instance_id
         self._leaders: dict[int, _Leader] = {}
         self._locks: dict[tuple[int, int], str] = {}
         self._known: dict[Owner, str] = {}
@@ -107,8 +106,7 @@ class Forest:
         return leader.unit if named is None or named.owner == leader.child.owner else None
 
     def _by_marker(self, orphan: Process) -> str | None:
-        value = os_facts.environment_variable(orphan.pid, MARKER) or ""
-        return value.removeprefix(self._markers) if value.startswith(self._markers) else None
+        return service_of(marker_of(orphan.pid), self._instance_id)
 
     def _by_lock(self, orphan: Process) -> str | None:
         held = os_facts.open_files(orphan.pid) & self._locks.keys()

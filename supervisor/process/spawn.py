@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from supervisor.config.variables import UNIT
 from supervisor.errors import MORE_DESCRIPTORS, OutOfResources, SpawnError
 from supervisor.plan.plan import LISTEN_FDS_START
 from supervisor.platform import os_facts
-from supervisor.ports.liveness import MARKER
 from supervisor.process.child import Child
 from supervisor.process.handdown import receiver
 
@@ -101,7 +101,7 @@ def _popen(spec: ChildSpec, output: int) -> subprocess.Popen[bytes]:
 
 def _passed_on(spec: ChildSpec) -> dict[str, Any]:
     """Popen's arguments for environment and descriptors."""
-    env = {**spec.env, MARKER: spec.unit}
+    env = {**spec.env, UNIT: spec.unit}
     if spec.listening_fd is None:
         # No preexec_fn: it rules out vfork(2), and with it a spawn whose cost doesn't grow with our memory.
         return {"env": env, "pass_fds": spec.inherit}
