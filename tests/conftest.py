@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 from harness import Escapee, Home, Portsup, escapee, port_block, private_home
 from hypothesis import settings
+from stand_in import Loop
+
+from supervisor.ports.listening import Listening, listen
 
 settings.register_profile("portsup", deadline=None)  # a busy machine is no fault of the code
 settings.load_profile("portsup")
@@ -70,3 +74,27 @@ def _escapee() -> Iterator[Escapee]:
     """A service that daemonises a worker, gone at the end."""
     with escapee() as one:
         yield one
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    """An event loop in a thread."""
+    with Loop() as running:
+        yield running
+
+
+@pytest.fixture
+def listening(ports_block: int) -> Iterator[Listening]:
+    """The first port of the block, on which portsup itself listens."""
+    opened = listen(ports_block)
+    assert opened is not None
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o077], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    """The test under a umask that gives all away, an ordinary one, and one that gives nothing."""
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)

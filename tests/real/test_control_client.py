@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +32,6 @@ def one(portsup_home: Home) -> InstanceRecord:
     found = record(portsup_home.folder)
     Path(found.socket).parent.mkdir(mode=0o700)
     return found
-
-
-@pytest.fixture
-def loop() -> Iterator[Loop]:
-    with Loop() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

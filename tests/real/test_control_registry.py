@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
 from harness import Home
 from stand_in import Imposter, Instance, Loop, me, publish, record, service
 
@@ -20,12 +18,6 @@ from supervisor.errors import NotRunning
 from supervisor.platform import Owner
 
 LONG_DEAD = Owner(me().pid, me().started - 1)
-
-
-@pytest.fixture
-def loop() -> Iterator[Loop]:
-    with Loop() as running:
-        yield running
 
 
 def test_no_folder(tmp_path: Path) -> None:

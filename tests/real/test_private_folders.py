@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,14 +19,6 @@ Plant = Callable[[Path], object]
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
-
-
-@pytest.fixture(params=[0o000, 0o022, 0o077], ids=oct)
-def umask(request: pytest.FixtureRequest) -> Iterator[int]:
-    """Each test under a umask that gives all away, an ordinary one, and one that gives nothing."""
-    before = os.umask(request.param)
-    yield request.param
-    os.umask(before)
 
 
 def bind(path: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from supervisor.platform import os_facts
-from supervisor.ports.listening import Listening, listen
+from supervisor.ports.listening import Listening
 from supervisor.supervise.handover import SETTLE, STUCK, Handover
 
 LONG = 30.0
@@ -71,14 +71,6 @@ class Old:
 def stack() -> Iterator[contextlib.ExitStack]:
     with contextlib.ExitStack() as opened:
         yield opened
-
-
-@pytest.fixture
-def listening(ports_block: int) -> Iterator[Listening]:
-    opened = listen(ports_block)
-    assert opened is not None
-    yield opened
-    opened.close()
 
 
 Arrange = Callable[[int], Old]

@@ -34,14 +34,6 @@ def folder(tmp_path: Path) -> Iterator[LockFolder]:
     opened.close()
 
 
-@pytest.fixture
-def listening(ports_block: int) -> Iterator[Listening]:
-    opened = listen(ports_block)
-    assert opened is not None
-    yield opened
-    opened.close()
-
-
 def joins(port: int, address: str) -> bool:
     """Whether somebody who shares its port with whoever else does can listen there too."""
     with socket.socket() as newcomer:

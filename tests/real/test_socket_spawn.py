@@ -6,14 +6,13 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 
 import pytest
 from harness import ROOT
 from process_help import PYTHON, ended, output, spec
 
 from supervisor.errors import SpawnError
-from supervisor.ports.listening import Listening, listen
+from supervisor.ports.listening import Listening
 from supervisor.process.child import Child
 from supervisor.process.spawn import spawn
 
@@ -35,14 +34,6 @@ try:
 except SpawnError as error:
     print(error)
 """
-
-
-@pytest.fixture
-def listening(ports_block: int) -> Iterator[Listening]:
-    opened = listen(ports_block)
-    assert opened is not None
-    yield opened
-    opened.close()
 
 
 def printed(child: Child) -> list[str]:

@@ -24,12 +24,6 @@ from supervisor.platform import Owner
 
 
 @pytest.fixture
-def loop() -> Iterator[Loop]:
-    with Loop() as running:
-        yield running
-
-
-@pytest.fixture
 def api(portsup_home: Home, ports_block: int) -> Iterator[Api]:
     """One that ends with 0 and prints nothing more; its port is the first of the block."""
     with serving(portsup_home, ports_block) as running:

@@ -22,12 +22,6 @@ from supervisor.records import InstanceRecord
 
 
 @pytest.fixture
-def loop() -> Iterator[Loop]:
-    with Loop() as running:
-        yield running
-
-
-@pytest.fixture
 def api(portsup_home: Home, ports_block: int) -> Iterator[Api]:
     with serving(portsup_home, ports_block) as running:
         yield running
