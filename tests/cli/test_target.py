@@ -210,7 +210,7 @@ def test_a_folder_that_cannot_be_looked_into(
     assert target.find_config(None) == config
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+@needs_root
 def test_another_users_private_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """An instance that runs there doesn't keep anybody else from using portsup."""
     with public_folder() as folder:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from claims import CLAIMER, dead_owner, instance_record
-from harness import Background, Home, Portsup, wait_until, write_stack
+from harness import Home, Portsup, kill_both, write_stack
 
 from supervisor import paths
-from supervisor.platform import os_facts
 from supervisor.records import encode, instance_file
 
 pytestmark = pytest.mark.slow
@@ -27,15 +25,6 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
 signal.pause()
 """
 PYTHON = (sys.executable, "-I", "-S", "-c")
-
-
-def kill_both(running: Background, supervisor: int) -> None:
-    """Guard and supervisor, neither of which gets to clear up after the other."""
-    os.kill(supervisor, signal.SIGSTOP)
-    running.process.kill()
-    running.process.wait()
-    os.kill(supervisor, signal.SIGKILL)
-    wait_until(lambda: os_facts.owner(supervisor) is None, 5, "the supervisor's end")
 
 
 def sockets(home: Home) -> list[str]:
@@ -54,7 +43,7 @@ def test_nothing_is_left_after_prune(name: str, portsup: Portsup, ports_block: i
     instance = portsup.wait_for_services(1)
     told = portsup.ask("why", str(ports_block))
     assert told["holding"] == "held" and [one["of_holder"] for one in told["listeners"]] == [True]
-    kill_both(running, instance["supervisor"]["pid"])
+    kill_both(running.process.pid, instance["supervisor"]["pid"])
     assert len(sockets(portsup.home)) == 2
     assert portsup.ask("why", str(ports_block))["holding"] == "leftover"
     dry = portsup.ask("prune", "--dry-run")["leftovers"]
