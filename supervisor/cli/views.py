@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from supervisor.cli.output import emit, has_colour, is_terminal, printable
-from supervisor.ports.wording import or_root
+from supervisor.ports.wording import PRUNE, or_root
 from supervisor.snapshot import InstanceSnapshot, ServiceSnapshot
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def _reasons(instance: InstanceSnapshot, several: bool, other: int | None) -> li
 def _others(instance: InstanceSnapshot, uid: int) -> str:
     pid = instance.supervisor_pid
     if instance.state == "dead":
-        return f"its supervisor (pid {pid}) is dead; {or_root(uid)} must run `portsup prune`"
+        return f"its supervisor (pid {pid}) is dead; {or_root(uid)} must {PRUNE}"
     return f"its supervisor (pid {pid}) belongs to uid {uid}, so that it can't be asked"
 
 

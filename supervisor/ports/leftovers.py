@@ -33,8 +33,6 @@ from supervisor.ports.lock import OPEN_FLAGS, is_locked, unreadable_folder
 from supervisor.ports.report import unit
 from supervisor.records import PortRecord, Record
 
-PRUNE = "run `portsup prune`"
-
 
 class Kind(StrEnum):
     PROCESS = "process"
@@ -259,12 +257,12 @@ def _why_kept(evidence: Evidence, uid: int | None, above: Collection[int]) -> tu
     """The reason, and what to do instead."""
     process, file = evidence.process, evidence.file
     if process.pid in above:
-        return "this command runs below it", f"leave it, then {PRUNE} again"
+        return "this command runs below it", f"leave it, then {wording.PRUNE} again"
     if file.uid not in (0, uid):
         reason = f"it is uid {uid}'s and the lock file uid {file.uid}'s, which proves nothing"
         return reason, f"{wording.or_root(uid)} may `kill {process.pid}`"
     if os.geteuid() not in (0, uid):
-        return f"it is uid {uid}'s", f"{wording.or_root(uid)} must {PRUNE}"
+        return f"it is uid {uid}'s", f"{wording.or_root(uid)} must {wording.PRUNE}"
     if not evidence.proven:
         reason = "its session's first process is gone, so who started it can't be proven"
         return reason, f"if it is yours, `kill {process.pid}`"
@@ -294,15 +292,15 @@ def files(
         if not unseen:
             yield file, _file(file, _why_file_kept(file, instance in remain))
         elif not is_being_taken(file.identity):
-            yield file, _file(file, ("somebody who can't be seen holds it", f"root must {PRUNE}"))
+            yield file, _file(file, ("somebody who can't be seen holds it", f"root must {wording.PRUNE}"))
 
 
 def _why_file_kept(file: DeadFile, lived_in: bool) -> tuple[str, str] | None:
     """The reason, and what to do instead."""
     if os.geteuid() not in (0, file.uid):
-        return f"it is uid {file.uid}'s", f"{wording.or_root(file.uid)} must {PRUNE}"
+        return f"it is uid {file.uid}'s", f"{wording.or_root(file.uid)} must {wording.PRUNE}"
     if lived_in:
-        return "processes of its instance live", f"once they have ended, {PRUNE} again"
+        return "processes of its instance live", f"once they have ended, {wording.PRUNE} again"
     return None
 
 

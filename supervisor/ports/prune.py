@@ -18,9 +18,9 @@ from typing import Any
 from supervisor import records
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Owner
+from supervisor.ports import wording
 from supervisor.ports.dead_sockets import live_sockets, sockets_of
 from supervisor.ports.leftovers import (
-    PRUNE,
     DeadFile,
     Kind,
     Leftover,
@@ -230,10 +230,12 @@ def _ended(leftover: Leftover, owner: Owner) -> Pruned:
     if not os_facts.is_alive(owner):
         return Pruned(leftover, gone=True)
     if not os_facts.send_signal(owner, 0):
-        return Pruned(leftover, False, Failure("this user may not signal it", f"root must {PRUNE}"))
+        return Pruned(leftover, False, Failure("this user may not signal it", f"root must {wording.PRUNE}"))
     found = os_facts.process(owner.pid)
     state = f"in state {found.state}" if found else "unseen"
-    return Pruned(leftover, False, Failure(f"it lives on after SIGKILL, {state}", f"{PRUNE} again later"))
+    return Pruned(
+        leftover, False, Failure(f"it lives on after SIGKILL, {state}", f"{wording.PRUNE} again later")
+    )
 
 
 def _remove(file: DeadFile, leftover: Leftover, sockets: Sequence[Leftover]) -> Iterator[Pruned]:
@@ -252,7 +254,7 @@ def _remove(file: DeadFile, leftover: Leftover, sockets: Sequence[Leftover]) -> 
     failure = None
     try:
         if not any(remove_free(file.path, let_go) for _ in _tries()):
-            failure = Failure("somebody has just taken it", f"{PRUNE} again later")
+            failure = Failure("somebody has just taken it", f"{wording.PRUNE} again later")
     except OSError as error:
         failure = _not_removed(error, file.path)
     yield from done
@@ -277,4 +279,4 @@ def _unlink(leftover: Leftover) -> Pruned:
 
 def _not_removed(error: OSError, path: Path) -> Failure:
     reason = error.strerror or str(error)
-    return Failure(reason, f"make {path.parent} writable, then {PRUNE} again")
+    return Failure(reason, f"make {path.parent} writable, then {wording.PRUNE} again")

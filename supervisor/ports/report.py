@@ -139,9 +139,9 @@ class PortReport:
             case Holding.CLAIMING:
                 return "try again"
             case Holding.LEFTOVER | Holding.STALE if not self._may_prune():
-                return f"{wording.or_root(self.file_uid)} must run `portsup prune`"
+                return f"{wording.or_root(self.file_uid)} must {wording.PRUNE}"
             case Holding.LEFTOVER | Holding.STALE:
-                return "run `portsup prune`"
+                return wording.PRUNE
             case Holding.FOREIGN:
                 return self._end_it(self.listeners)
             case Holding.UNUSABLE:

@@ -21,6 +21,7 @@ from supervisor.errors import InstanceTaken, NoFreePort
 from supervisor.plan.plan import Plan
 from supervisor.plan.pool import PoolPlan
 from supervisor.platform.contract import Owner
+from supervisor.ports import wording
 from supervisor.ports.listening import Listening, listen
 from supervisor.ports.liveness import Liveness, left_alive, liveness
 from supervisor.ports.lock import Busy, HeldLock, LockFolder, take
@@ -326,7 +327,7 @@ def _instance_taken(ours: InstanceRecord, busy: Busy) -> InstanceTaken:
             message += f": its base port {ours.base_port} belongs to another project"
     if busy.reason == "survivors":
         details.append(f"its supervisor is dead, but processes that it started live{_which(busy)}")
-        return InstanceTaken(message, details=details, hint="run `portsup prune`")
+        return InstanceTaken(message, details=details, hint=wording.PRUNE)
     if busy.reason == "other-user":
         details.append(f"nobody lives there, but the lock file is another user's: {busy.path}")
     return InstanceTaken(message, details=details, hint="use -i auto, another number, or another base_port")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+PRUNE = "run `portsup prune`"
+
 COMMAND_LENGTH = 60
 """Characters of a command line that an error shows."""
 

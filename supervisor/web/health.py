@@ -129,18 +129,14 @@ def _json(raw: bytes) -> Any:
     if len(raw) > BODY_MAX:
         return None
     try:
-        body = json.loads(raw, parse_constant=_refuse_constant, parse_float=_finite)
+        body = json.loads(raw, parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
     return None if _is_deeper(body, DEPTH_MAX) else body
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
 def _finite(text: str) -> float:
-    """1e999 is JSON, but nothing that we could pass on."""
+    """NaN and Infinity are no JSON, and 1e999 is nothing that we could pass on."""
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"{text} is out of range")
