@@ -191,7 +191,7 @@ def open_log(path: Path) -> int:
         _make_folder(path.parent)
         log = os.open(path, flags | os.O_NONBLOCK, 0o600)  # a pipe without a reader isn't waited for
     except OSError as error:
-        why = _NO_FILE.get(error.errno or 0, error.strerror)
+        why = NO_FILE.get(error.errno or 0, error.strerror)
         raise _unusable_state(path, why, error.errno) from error
     found = os.fstat(log)
     if stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid():
@@ -201,7 +201,8 @@ def open_log(path: Path) -> int:
     raise _unusable_state(path, whose)
 
 
-_NO_FILE = {errno.ELOOP: "it is a link", errno.EISDIR: "it is not a file", errno.ENXIO: "it is not a file"}
+NO_FILE = {errno.ELOOP: "it is a link", errno.EISDIR: "it is not a file", errno.ENXIO: "it is not a file"}
+"""Why the kernel refuses to open with O_NOFOLLOW and O_NONBLOCK what is no file."""
 
 
 def make_data_folder(instance_folder: Path) -> Path:

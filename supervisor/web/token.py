@@ -6,7 +6,6 @@ user opens. The token lies in a file that only this user can read; who removes i
 
 from __future__ import annotations
 
-import errno
 import hmac
 import os
 import re
@@ -22,8 +21,6 @@ RANDOM_BYTES = 32
 
 _TOKEN = re.compile(rb"[A-Za-z0-9_-]{43}")
 """What token_urlsafe makes of so many."""
-
-_NO_FILE = {errno.ELOOP: "it is a link", errno.ENXIO: "it is not a file"}
 
 
 class TokenFileError(PortsupError):
@@ -67,7 +64,7 @@ def _read(file: Path) -> bytes:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise _unusable(file, _NO_FILE.get(error.errno or 0, error.strerror)) from error
+        raise _unusable(file, paths.NO_FILE.get(error.errno or 0, error.strerror)) from error
     try:
         _check_file(file, os.fstat(descriptor))
         token = os.read(descriptor, 1024).strip()
