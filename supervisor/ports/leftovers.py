@@ -288,8 +288,7 @@ def files(
     remain = {(process.instance_id, process.told_by) for process in told if staying or process.kept}
     for file in dead:
         instance = file.instance_id, file.uid
-        unseen = file.locked and instance not in (remain if staying else found)
-        if not unseen:
+        if not file.locked or instance in found:
             yield file, _file(file, _why_file_kept(file, instance in remain))
         elif not is_being_taken(file.identity):
             yield file, _file(file, ("somebody who can't be seen holds it", f"root must {wording.PRUNE}"))
