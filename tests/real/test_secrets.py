@@ -136,7 +136,7 @@ def test_a_secret_is_nowhere_else(portsup: Portsup, server: list[str], ports_blo
                 "stop argument", "start --json argument", "up -i 1",
             )
         ]  # fmt: skip
-        api = Api(up.process, ports_block + 40, paths.api_token_file(portsup.home.variables))  # type: ignore[arg-type]
+        api = Api(up.process, ports_block + 40, paths.api_token_file(portsup.home.variables))
         everything += [
             api.get(path)[2].decode()
             for path in ("/", "/api/services", "/api/health/aggregated", "/api/tracing/stats")

@@ -242,7 +242,7 @@ def test_a_real_instance(portsup: Portsup, portsup_home: Home, ports_block: int)
     write_stack(portsup.cwd, services, base_port=ports_block)
     up = portsup.up("-i", "1")
     before = {one["name"]: one["pid"] for one in portsup.wait_for_services(1)["services"]}
-    api = Api(up.process, ports_block, paths.api_token_file(portsup_home.variables))  # type: ignore[arg-type]
+    api = Api(up.process, ports_block, paths.api_token_file(portsup_home.variables))
     status, answer = api.post(path("restart", name="web"))
     (web,) = answer["services"]
     assert (status, web["state"]) == (200, "RUNNING") and web["pid"] != before["web"]

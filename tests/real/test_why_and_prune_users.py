@@ -32,6 +32,7 @@ from supervisor import records
 from supervisor.cli import prune, status, target, why  # noqa: F401 - the group imports them late, as nobody
 from supervisor.cli.main import cli
 from supervisor.config import load  # noqa: F401 - `why` imports it late
+from supervisor.errors import LockFolderError
 from supervisor.platform import os_facts
 from supervisor.records import encode, port_file
 
@@ -151,7 +152,7 @@ def test_a_folder_that_cannot_be_looked_into(locks: Path, port: int) -> None:
     leave(locks, port)
     locks.chmod(0o700)
     for arguments in (["why", str(port)], ["prune"]):
-        with pytest.raises(Exception, match=f"cannot look into {locks}"):
+        with pytest.raises(LockFolderError, match=f"cannot look into {locks}"):
             by_nobody(*arguments)
 
 

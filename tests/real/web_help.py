@@ -21,7 +21,7 @@ from supervisor import paths
 class Api:
     """A running `portsup serve`."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[Any]
     port: int
     token_file: Path
 
