@@ -20,7 +20,7 @@ from supervisor.platform import os_facts
 from supervisor.platform.contract import Owner
 
 CHILDREN = Path(__file__).parent / "children"
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds for an answer, or for a process to be gone."""
 
 
