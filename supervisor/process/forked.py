@@ -76,15 +76,27 @@ def last_words(text: str) -> None:
     nobody reads, would never take it.
 
     By a thread: to make the descriptor non-blocking would do the same to the user's shell, which shares it.
+    Where the machine has no thread to give (or no memory for one, which may be what these words are about),
+    what is writable at once gets them.
     """
     import threading
 
-    writer = threading.Thread(target=_write, args=(text.encode(errors="backslashreplace"),), daemon=True)
+    data = text.encode(errors="backslashreplace")
+    writer = threading.Thread(target=_write, args=(data,), daemon=True)
     try:
         writer.start()
     except RuntimeError:
-        return  # no more threads to be had
+        _write_if_writable(data)
+        return
     writer.join(LAST_WORDS_SECONDS)
+
+
+def _write_if_writable(data: bytes) -> None:
+    """As much as a pipe that is writable takes without waiting."""
+    import select
+
+    if select.select((), (2,), (), LAST_WORDS_SECONDS)[1]:
+        _write(data[: select.PIPE_BUF])
 
 
 def _write(data: bytes) -> None:

@@ -518,7 +518,8 @@ class Unit:
         try:
             await self._claim(lost)
         except PortsupError as error:
-            self._handle(Event.SHIELD_LOST, f"shield lost, and {error.message}")
+            who = f": {'; '.join(error.details)}" if error.details else ""
+            self._handle(Event.SHIELD_LOST, f"shield lost, and {error.message}{who}")
 
     def watch(self, listeners: Sequence[Listener]) -> None:
         """One round of the watcher, with the kernel's table of listeners."""

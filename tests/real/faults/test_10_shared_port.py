@@ -104,3 +104,24 @@ def test_rotate(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
         f"instance-{ports_block}.lock.json",
         f"port-{ports_block + 1}.lock.json",
     ]
+
+
+def test_rotate_with_nowhere_to_go(portsup: Portsup, ports_block: int) -> None:
+    """The service is over, and the reason names who is on the pool's other ports."""
+    services: dict[str, Any] = {
+        "web": {
+            "command": SHARES,
+            "pool": {"offset": 0, "size": 2},
+            "ready": {"tcp": True},
+            "on_lost": "rotate",
+        },
+        "bystander": {"command": WAITS},
+    }
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    portsup.up("-i", "1")
+    portsup.wait_for_services(1)
+    with foreigner(ports_block + 1) as next_port, foreigner(ports_block, shares=True):
+        wait_until(lambda: portsup.service(1, "web")["state"] == "FATAL", 15, "the end of web")
+        reason = portsup.service(1, "web")["reason"]
+    other = ports_block + 1
+    assert f"no free port for web in {other}: {other}  not portsup's: pid {next_port.pid} (" in reason
