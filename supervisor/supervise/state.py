@@ -8,7 +8,8 @@ the tree is left does the unit leave STOPPING, by one of the ENDED events; which
 `verdict.py` from what is wanted and how it ended. So nothing is ever restarted, or its port given
 back, while something of it still lives.
 
-EXITED is over by itself, FATAL is given up, STOPPED was asked for; in these three it holds no port.
+EXITED is over by itself, FATAL is given up, STOPPED was asked for; in these three it holds no port, save
+one that was never started.
 
 Entering a state cancels the timers of the one before. An event that comes late finds a cell that
 ignores it; a test walks all cells. No I/O here.
@@ -179,6 +180,9 @@ TABLE: dict[State, dict[Event, tuple[State, Action]]] = {
         rest: {
             **dict.fromkeys(E, (rest, _IGNORED)),
             E.START: (S.PENDING, A.NOTHING),
+            # One that was never started holds its ports until somebody stops it.
+            E.STOP: (rest, A.GIVE_BACK),
+            E.KILL: (rest, A.GIVE_BACK),
         }
         for rest in (S.STOPPED, S.EXITED, S.FATAL)
     },

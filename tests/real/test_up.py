@@ -30,6 +30,22 @@ def test_only_some_services(portsup: Portsup, ports_block: int) -> None:
     assert portsup.wait_for_services(1)
 
 
+def test_a_service_that_was_not_started_is_stopped(
+    portsup: Portsup, portsup_home: Home, ports_block: int
+) -> None:
+    """It holds its port, for others to be told, until `stop` gives that back; `start` claims it anew."""
+    pools = {name: {"pool": {"offset": place, "size": 1}} for place, name in enumerate(("web", "docs"))}
+    write_stack(portsup.cwd, pools, base_port=ports_block)
+    assert portsup.run("up", "-i", "1", "--wait", "web").returncode == 0
+    lock = f"port-{ports_block + 1}.lock.json"
+    assert lock in portsup_home.lock_files()
+    assert portsup.run("stop", "docs").returncode == 0
+    assert lock not in portsup_home.lock_files()
+    assert portsup.run("start", "docs").returncode == 0
+    assert lock in portsup_home.lock_files()
+    assert portsup.run("down").returncode == 0
+
+
 def test_an_unknown_service(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
     """Exit 2 with the names that there are, and nothing locked."""
     write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 1}}}, base_port=ports_block)
