@@ -3,7 +3,8 @@
 Both get SO_REUSEPORT, which the kernel also takes on a socket that is bound, and so form a group as soon
 as the second listens. A filter (SO_ATTACH_REUSEPORT_CBPF, socket(7)) that always answers with its place
 there leads every new connection to it. While the group lasts, another process of this user could join
-it; it would get no connection, since the filter stays.
+it; it would get no connection, since the filter stays, unless it came between the first socket and the
+second. The shield names it either way.
 """
 
 from __future__ import annotations

@@ -11,14 +11,20 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 from supervisor.platform import os_facts
 from supervisor.process.forked import fork, hup_is_ignored, make_pipe, run_and_exit
-from supervisor.process.vigil import COMMANDS, FINISHED, SOCKET, Vigil
+from supervisor.process.vigil import COMMANDS, FINISHED, PIPE_BYTES, SOCKET, Vigil
 
-PROGRAM = "from supervisor.process.vigil import main; main()"
+CODE = "PORTSUP_VIGIL_CODE"
+PROGRAM = (
+    f"import os, sys; sys.path[:] = os.environ['{CODE}'].split(chr(10)); "
+    "from supervisor.process.vigil import main; main()"
+)
+"""Not PYTHONPATH: a folder's name may hold its separator."""
 
 
 class GuardLink:
@@ -28,9 +34,13 @@ class GuardLink:
     """One byte for each INT ("I"), TERM or QUIT ("T") or HUP ("H") that the guard got; end of file when
     the guard is gone."""
 
-    def __init__(self, commands_fd: int, report_fd: int) -> None:
+    def __init__(self, commands_fd: int, report_pipe: tuple[int, int]) -> None:
+        """`report_pipe` is both ends of the one that the guard reads when the supervisor is dead."""
         self.commands_fd = commands_fd
-        self._report_fd = report_fd
+        self._report_pipe = report_pipe
+        self._sockets: dict[Path, bytes] = {}
+        for end in report_pipe:
+            os.set_blocking(end, False)
 
     def report_finished(self) -> None:
         """Everything that must end has ended: whoever is left below was spared on purpose."""
@@ -42,13 +52,17 @@ class GuardLink:
         Raises FileNotFoundError if there is none.
         """
         found = os.lstat(path)
-        self._report(b"%s%d %d %s" % (SOCKET, found.st_dev, found.st_ino, os.fsencode(path)))
+        self._sockets[path] = b"%s%d %d %s" % (SOCKET, found.st_dev, found.st_ino, os.fsencode(path))
+        self._report(*self._sockets.values())
 
-    def _report(self, message: bytes) -> None:
-        try:
-            os.write(self._report_fd, message + b"\0")
-        except OSError:
-            pass  # no guard, nobody to tell; commands_fd shows it
+    def _report(self, *messages: bytes) -> None:
+        """Instead of what was said before: nobody reads while the supervisor lives, and a full pipe would
+        take no more."""
+        unread, write_end = self._report_pipe
+        with suppress(BlockingIOError):
+            os.read(unread, PIPE_BYTES)
+        with suppress(BlockingIOError):
+            os.write(write_end, b"".join(message + b"\0" for message in messages))
 
 
 def guarded(body: Callable[[GuardLink], int], lock_folder: Path) -> NoReturn:
@@ -61,27 +75,26 @@ def guarded(body: Callable[[GuardLink], int], lock_folder: Path) -> NoReturn:
     # Children from before: the shell had them that `exec`ed portsup. Not ours to end.
     spared = frozenset(os_facts.children(os.getpid()))
     commands_read, commands_write = make_pipe()
-    report_read, report_write = make_pipe()
+    report_pipe = make_pipe()
     os_facts.become_subreaper()
     commands = _take_signals()
     pid = fork()
     if pid == 0:
         os.close(commands_write)
-        os.close(report_read)
         _become_supervisor(commands)
-        run_and_exit(lambda: body(GuardLink(commands_read, report_write)))
+        run_and_exit(lambda: body(GuardLink(commands_read, report_pipe)))
     facts = os_facts.process(pid)
     assert facts is not None, "a zombie at the least: only we wait for it"
     vigil = Vigil(
         (pid, facts.started),
         commands_fd=commands_write,
-        report_fd=report_read,
+        report_fd=report_pipe[0],
         commands=commands,
         spared=spared,
         lock_folder=str(lock_folder),
         children_file=os_facts.children_file(os.getpid()) or "",
     )
-    _become_guard(vigil, keep=(commands_write, report_read))
+    _become_guard(vigil, keep=(commands_write, report_pipe[0]))
 
 
 def _become_guard(vigil: Vigil, keep: Sequence[int]) -> NoReturn:
@@ -92,9 +105,9 @@ def _become_guard(vigil: Vigil, keep: Sequence[int]) -> NoReturn:
     # Without `site`: what that would add to the path is in ours, and .pth files cost time and memory. The
     # words of the command are for whoever reads a list of processes.
     words = (sys.executable, "-P", "-S", "-c", PROGRAM, *sys.argv[1:])
-    os.execve(
-        sys.executable, words, {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **vigil.environ()}
-    )
+    # The last folder is for those whose import hooks know where we are.
+    code = "\n".join([*sys.path, str(Path(__file__).parents[2])])
+    os.execve(sys.executable, words, {**os.environ, CODE: code, **vigil.environ()})
 
 
 def _take_signals() -> frozenset[int]:

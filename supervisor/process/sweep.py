@@ -1,6 +1,7 @@
 """What the guard does when the supervisor died: end everyone below, remove socket and locks.
 
-What ends the tree imports nothing that isn't there already: at that moment each millisecond counts.
+What ends the tree imports nothing that isn't there already: at that moment each millisecond counts, and
+long after the start the code on the disk may have been replaced or removed. What comes after may fail.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ import _signal  # type: ignore[import-not-found]  # as in vigil.py
 import os
 import stat
 import time
-from collections.abc import Callable, Sequence
+
+TYPE_CHECKING = False  # typing is a module that the guard does without
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 SWEEP_SECONDS = 10.0
 """SIGKILL takes effect at once, save on who hangs in the kernel or isn't ours to signal."""
@@ -35,18 +39,35 @@ def clean_up(
     for socket in sockets:
         _unlink_socket(socket)
     ended, left = _sweep(children)
+    try:
+        if not left:
+            _unlink_locks(lock_folder, supervisor)
+        _tell(code, ended, left)
+    except Exception as error:
+        _complain(f"its services were ended, its lock files not removed ({error}); see `portsup prune`")
 
+
+def _tell(code: int, ended: int, left: Sequence[int]) -> None:
     from supervisor.process.child import signal_name
     from supervisor.process.forked import say
 
-    if not left:
-        _unlink_locks(lock_folder, supervisor)
     if code < 0:
         say(f"the supervisor was killed (signal {signal_name(-code)}); its services were ended")
     elif ended:
         say(f"the supervisor ended early (code {code}); its services were ended")
     if left:
         say(f"still alive: {', '.join(map(str, left))}; see `portsup prune`")
+
+
+def _complain(text: str) -> None:
+    """As `say`, with Python's own means."""
+    import select
+
+    try:
+        if select.select((), (2,), (), 1.0)[1]:
+            os.write(2, b"portsup: %s\n" % text.encode(errors="backslashreplace"))
+    except (OSError, ValueError):
+        pass
 
 
 def _sweep(children: Callable[[], Sequence[int]]) -> tuple[int, Sequence[int]]:
@@ -96,15 +117,9 @@ def _unlink_socket(report: bytes) -> None:
 
 
 def _unlink_locks(folder: str, supervisor: tuple[int, int]) -> None:
-    try:
-        from pathlib import Path
+    from pathlib import Path
 
-        from supervisor.platform.contract import Owner
-        from supervisor.ports.prune import unlink_dead
+    from supervisor.platform.contract import Owner
+    from supervisor.ports.prune import unlink_dead
 
-        unlink_dead(Path(folder), Owner(*supervisor))
-    except Exception as error:
-        from supervisor.process.forked import say
-
-        # Long after the start: the code on the disk may have been replaced or removed.
-        say(f"cannot remove its lock files ({error}); see `portsup prune`")
+    unlink_dead(Path(folder), Owner(*supervisor))

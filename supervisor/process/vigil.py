@@ -2,7 +2,7 @@
 
 A guard that went on in the command that forked it would keep that one's memory for as long as the
 instance lives: every page of it that the supervisor writes to becomes the guard's alone. So this imports
-next to nothing until the supervisor is dead.
+next to nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]
 import os
 import sys
+
+# Not when it is needed: by then the code on the disk may have been replaced or removed.
+from supervisor.process.sweep import clean_up
 
 COMMANDS = {
     _signal.SIGINT: b"I",
@@ -28,6 +31,9 @@ VARIABLE = "PORTSUP_VIGIL"
 
 FINISHED = b"finished"
 SOCKET = b"socket "
+
+PIPE_BYTES = 65536
+"""What a pipe holds at most: all that was reported."""
 
 
 def main() -> None:
@@ -85,8 +91,6 @@ class Vigil:
         os.close(self._commands_fd)
         os.close(self._report_fd)
         if code < 0 or FINISHED not in reports:
-            from supervisor.process.sweep import clean_up
-
             sockets = [report[len(SOCKET) :] for report in reports if report.startswith(SOCKET)]
             clean_up(code, self._supervisor, sockets, self._lock_folder, self._children)
         return code if code >= 0 else 128 - code
@@ -117,7 +121,7 @@ class Vigil:
         # Not until the end of file: a child that is about to exec may hold a copy of the other end.
         os.set_blocking(self._report_fd, False)
         try:
-            return os.read(self._report_fd, 65536).split(b"\0")
+            return os.read(self._report_fd, PIPE_BYTES).split(b"\0")
         except BlockingIOError:
             return []
 

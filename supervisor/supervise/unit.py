@@ -146,6 +146,8 @@ class Unit:
     def stop(self) -> None:
         self.wanted = Wanted.DOWN
         self._handle(Event.STOP)
+        if self._handover is not None:
+            self._cut_handover()  # nobody comes after it
 
     def kill(self) -> None:
         """Stop without asking."""
@@ -417,8 +419,14 @@ class Unit:
         self._stop_began = self._world.clock.now()
         listening = self.holdings.listening
         if self.wanted is Wanted.AGAIN and listening is not None:
-            self._handover = Handover(listening, self.plan.service.stop.timeout, self._run.ask)
+            self._handover = Handover(listening, self.plan.service.stop.timeout, self._cut_handover)
         else:
+            self._run.ask()
+
+    def _cut_handover(self) -> None:
+        """The old child may be stopped now."""
+        self._end_handover()
+        if self._run is not None:
             self._run.ask()
 
     def _end_handover(self) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,7 +46,7 @@ class Guarded:
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
         self.process = subprocess.Popen(
             [*command, scenario, str(folder)],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(options.pop("code", ROOT))},
             text=True,
             start_new_session=True,
             **options,
@@ -233,6 +234,43 @@ def test_another_supervisors_socket_is_left_alone(start: Start, folder: Path) ->
     guard = start("replaced")
     assert guard.ended() == 128 + signal.SIGKILL
     assert (folder / "control").is_socket()
+
+
+def test_a_socket_that_is_made_anew_all_the_time_keeps_nothing(start: Start, folder: Path) -> None:
+    """Nobody reads what the guard is told while the supervisor lives."""
+    guard = start("moves")
+    supervisor = guard.line()["supervisor"]
+    os.kill(supervisor, signal.SIGKILL)
+    assert guard.ended() == 128 + signal.SIGKILL
+    assert not (folder / "control").exists()
+
+
+def test_who_is_spared_is_told_after_many_sockets_too(start: Start) -> None:
+    """What matters last is heard."""
+    guard = start("moves")
+    guard.line()
+    guard.send(signal.SIGTERM)
+    spared = guard.line()["pid"]
+    assert guard.ended() == 0
+    assert alive(spared)
+
+
+@pytest.mark.parametrize("gone", [".", "process/sweep.py"])
+def test_services_are_ended_though_the_code_is_gone(start: Start, folder: Path, gone: str) -> None:
+    """An upgrade, or a worktree that is removed, takes it away while the instance runs."""
+    code = folder / "code" / "supervisor"
+    shutil.copytree(ROOT / "supervisor", code, ignore=shutil.ignore_patterns("__pycache__"))
+    guard = start("services", code=code.parent)
+    supervisor = guard.line()["supervisor"]
+    pids = [pid_in(folder / str(n) / name) for n in range(SERVICES) for name in ("leader", "worker")]
+    guard.look()
+    (code / gone).rename(folder / "gone")
+    os.kill(supervisor, signal.SIGKILL)
+    assert guard.ended() == 128 + signal.SIGKILL
+    assert [pid for pid in pids if alive(pid)] == []
+    assert not (folder / "control").exists()
+    assert "its services were ended" in (text := guard.stderr())
+    assert "Traceback" not in text
 
 
 def test_who_was_spared_on_purpose_lives_on(start: Start) -> None:

@@ -8,6 +8,7 @@ import shlex
 import signal
 import socket
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import psutil
@@ -16,6 +17,7 @@ from harness import Home, Portsup, foreigner, is_bindable, wait_until, write_sta
 from process_help import CHILDREN, PYTHON, pid_in
 
 from supervisor.platform import os_facts
+from supervisor.supervise.handover import UNHEARD
 
 HANDED = [*PYTHON, str(CHILDREN / "handed.py")]
 LOOK = """
@@ -206,6 +208,19 @@ def test_a_stop_during_a_hand_over(portsup: Portsup, portsup_home: Home, ports_b
         assert portsup.run("down", "-i", "1").returncode == 0
     assert portsup_home.lock_files() == []
     assert is_bindable(ports_block)
+
+
+def test_a_stop_waits_for_no_hand_over(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
+    """Nobody is to be relieved for: the child is asked to end at once, whoever is connected."""
+    up(portsup, ports_block, {"web": service()})
+    portsup.wait_for_services(1)
+    with socket.create_connection(("127.0.0.1", ports_block)):
+        portsup.start("restart", "web")
+        wait_until(lambda: last_event(portsup_home) == "unit.stopping", 15)
+        assert portsup.run("stop", "web").returncode == 0
+    times = {event["event"]: event["time"] for event in portsup_home.events()}
+    waited = datetime.fromisoformat(times["unit.stopped"]) - datetime.fromisoformat(times["unit.stopping"])
+    assert waited.total_seconds() < UNHEARD
 
 
 def test_stop_gives_port_and_socket_back(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:

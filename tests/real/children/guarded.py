@@ -110,6 +110,18 @@ def replaced(link: GuardLink) -> int:
     return 0
 
 
+def moves(link: GuardLink) -> int:
+    """The control socket is made anew, more often than a pipe could hold that; then a service is spared."""
+    for _ in range(3000):
+        (FOLDER / "control").unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(FOLDER / "control"))
+        link.report_socket(FOLDER / "control")
+    say(supervisor=os.getpid())
+    os.read(link.commands_fd, 1)
+    return spares(link)
+
+
 def spares(link: GuardLink) -> int:
     """Leave a service behind on purpose."""
     child = run(("sleep", "600"), f"{INSTANCE_ID}/spared")
