@@ -60,6 +60,9 @@ class Guarded:
         assert select.select([self.process.stdout], [], [], 20)[0], "nothing was said"
         self.look()
         facts: dict[str, Any] = json.loads(self.process.stdout.readline())
+        # Whom it spares may be nobody's child of ours by the next look.
+        if "pid" in facts and (named := os_facts.owner(facts["pid"])):
+            self._seen.add(named)
         return facts
 
     def look(self) -> None:
