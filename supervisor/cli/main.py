@@ -13,7 +13,14 @@ import click
 from click.core import ParameterSource
 
 from supervisor import __version__
-from supervisor.cli.output import has_colour, note, printable, silence_stdout, unwritable_stdout
+from supervisor.cli.output import (
+    buffer_stdout,
+    has_colour,
+    note,
+    printable,
+    silence_stdout,
+    unwritable_stdout,
+)
 from supervisor.errors import MORE_DESCRIPTORS, NO_DESCRIPTORS, ExitCode, PortsupError, UsageError
 
 SIGPIPE_EXIT = 141
@@ -109,6 +116,7 @@ def run() -> NoReturn:
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     _open_standard_descriptors()
+    buffer_stdout()
     sys.exit(main(sys.argv[1:]))
 
 

@@ -6,6 +6,7 @@ to a terminal before its control characters are made visible.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,15 @@ FOLD_INDENT = 4
 
 FOLD_MIN = 40
 """Cells; below this a fold does more harm than good."""
+
+
+def buffer_stdout() -> None:
+    """With PYTHONUNBUFFERED, stdout is the bare descriptor: a write to it may take a part and say so to
+    nobody, and after one that failed nothing is left that tells it from a failure of ours."""
+    if sys.stdout is not None and isinstance(sys.stdout.buffer, io.RawIOBase):
+        sys.stdout = open(  # noqa: SIM115 - as long-lived as the process
+            1, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False
+        )
 
 
 def emit(text: str) -> None:

@@ -600,12 +600,14 @@ def test_follow_ends_when_nobody_reads(instance: Instance, portsup: Portsup) -> 
 # stdout that takes nothing
 
 
-def run_into(stdout: int, portsup: Portsup, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def run_into(
+    stdout: int, portsup: Portsup, *arguments: str, unbuffered: bool = False
+) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "supervisor", *arguments]
     return subprocess.run(
         command,
         cwd=portsup.cwd,
-        env=portsup.home.environ,
+        env={**portsup.home.environ, "PYTHONUNBUFFERED": "1" if unbuffered else ""},
         stdout=stdout,
         stderr=subprocess.PIPE,
         timeout=30,
@@ -613,27 +615,33 @@ def run_into(stdout: int, portsup: Portsup, *arguments: str) -> subprocess.Compl
     )
 
 
+@pytest.mark.parametrize("unbuffered", [False, True], ids=["", "PYTHONUNBUFFERED"])
 @pytest.mark.parametrize("arguments", [("status",), ("status", "--json"), ("ps",), ("--help",)], ids=" ".join)
-def test_a_reader_that_went_away(arguments: tuple[str, ...], instance: Instance, portsup: Portsup) -> None:
+def test_a_reader_that_went_away(
+    arguments: tuple[str, ...], unbuffered: bool, instance: Instance, portsup: Portsup
+) -> None:
     """Exit 141 in silence, as `git log | head` does."""
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        done = run_into(writer, portsup, *arguments)
+        done = run_into(writer, portsup, *arguments, unbuffered=unbuffered)
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", [False, True], ids=["", "PYTHONUNBUFFERED"])
 @pytest.mark.parametrize(
     "arguments", [("status", "--json"), ("--help",), ("up", "--help"), ("--version",)], ids=" ".join
 )
-def test_a_full_disk(arguments: tuple[str, ...], instance: Instance, portsup: Portsup) -> None:
+def test_a_full_disk(
+    arguments: tuple[str, ...], unbuffered: bool, instance: Instance, portsup: Portsup
+) -> None:
     """An error, and no traceback."""
     full = os.open("/dev/full", os.O_WRONLY)
     try:
-        done = run_into(full, portsup, *arguments)
+        done = run_into(full, portsup, *arguments, unbuffered=unbuffered)
     finally:
         os.close(full)
     assert done.returncode == 1
