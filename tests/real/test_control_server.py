@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import resource
@@ -465,3 +466,16 @@ def test_hundred_clients_come_and_go(loop: Loop, instance: InstanceRecord) -> No
             lambda: len(list(Path("/proc/self/fd").iterdir())) <= before, 5, "descriptors to be closed"
         )
     assert threading.active_count() < 5
+
+
+def test_clients_that_come_as_it_closes(portsup_home: Home) -> None:
+    """Each sees the end of its connection, and none is left half-made (asyncio would warn of that)."""
+    path = portsup_home.folder / "sockets" / "1.sock"
+    for _ in range(30):
+        with Loop() as loop:
+            loop.serve(path, Dispatch())
+            clients = [raw_connection(path) for _ in range(3)]
+        for client in clients:
+            with client:
+                assert client.recv(1) == b""
+    gc.collect()
