@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,13 @@ def instance_file(folder: Path, base_port: int) -> Path:
 
 def encode(record: Record) -> bytes:
     kind = "port" if isinstance(record, PortRecord) else "instance"
-    return json.dumps({"schema": SCHEMA, "kind": kind, **asdict(record)}).encode() + b"\n"
+    return json.dumps({"schema": SCHEMA, "kind": kind, **to_json(record)}).encode() + b"\n"
+
+
+def to_json(record: Record) -> dict[str, Any]:
+    """Its fields, as JSON knows them."""
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {name: value._asdict() if isinstance(value, Owner) else value for name, value in values.items()}
 
 
 def decode(data: bytes) -> Record | None:

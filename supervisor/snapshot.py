@@ -7,14 +7,12 @@ shape of DESIGN §7, schema 1. Leaf.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 SCHEMA = 1
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceSnapshot:
+class ServiceSnapshot(NamedTuple):
     """One unit as it was at one moment."""
 
     name: str
@@ -83,8 +81,7 @@ class ServiceSnapshot:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceSnapshot:
+class InstanceSnapshot(NamedTuple):
     """One instance as it was at one moment."""
 
     instance: int
@@ -99,7 +96,7 @@ class InstanceSnapshot:
     supervisor_pid: int
     supervisor_started: float
     """Seconds since boot."""
-    services: tuple[ServiceSnapshot, ...] = field(default=())
+    services: tuple[ServiceSnapshot, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {

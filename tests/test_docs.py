@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import runpy
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,7 +58,7 @@ def test_the_documented_defaults(tmp_path: Path) -> None:
     *_, block = re.findall(r"```toml\n(.*?)```", SERVICES, re.DOTALL)
     (tmp_path / "services.toml").write_text(block)
     short, spelled_out = load(tmp_path / "services.toml").services
-    assert replace(spelled_out, name=short.name) == short
+    assert spelled_out._replace(name=short.name) == short
     needs_a_value = {"command", "pool", "ready"}
     assert keys.SERVICE.keys() - needs_a_value <= set(re.findall(r"^(\w+) = ", block, re.MULTILINE))
 

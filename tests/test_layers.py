@@ -184,10 +184,10 @@ def test_rooms_import_leftwards_only(module: Module) -> None:
 
 
 @every_module
-def test_only_the_lock_imports_filelock(module: Module) -> None:
+def test_only_the_lock_takes_locks(module: Module) -> None:
     """How a port is claimed is decided in one file."""
-    users = {line.module.split(".")[0] for line in module.imports}
-    assert "filelock" not in users or module.name == "supervisor.ports.lock"
+    calls = {ast.unparse(node.func) for node in ast.walk(module.tree) if isinstance(node, ast.Call)}
+    assert "fcntl.flock" not in calls or module.name == "supervisor.ports.lock"
 
 
 @every_module

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ def bring_up_in_background(orders: Sequence[Order], *, wait: bool, timeout: floa
     failed: list[str] = []
     try:
         for order in orders:
-            failed += _start(replace(order, console=False), records)
+            failed += _start(order._replace(console=False), records)
         if wait:
             failed = [line for record in records for line in _wait(record, timeout)]
     except (KeyboardInterrupt, PortsupError) as failure:

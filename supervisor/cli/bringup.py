@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from supervisor import paths
 from supervisor.cli.inherit import environment
@@ -41,8 +40,7 @@ if TYPE_CHECKING:
     from supervisor.supervise.unit import Unit, World
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """Claims, spawns and the control socket stand."""
 
     record: InstanceRecord

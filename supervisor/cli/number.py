@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
 from supervisor import paths
 from supervisor.cli import target
@@ -23,8 +23,7 @@ from supervisor.ports.reserve import InstanceClaim, claim_instance
 from supervisor.records import InstanceRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     plan: Plan
     claim: InstanceClaim
 

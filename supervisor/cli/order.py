@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Wish = int | Literal["auto"] | None
 """`-i N`, `-i auto`, or no `-i`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     config: Path
     instance: Wish
     services: tuple[str, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -92,7 +91,7 @@ def up(
         _in_foreground(orders[0])
     from supervisor.cli.together import together
 
-    sys.exit(together([partial(_in_foreground, replace(order, labelled=True)) for order in orders]))
+    sys.exit(together([partial(_in_foreground, order._replace(labelled=True)) for order in orders]))
 
 
 def _numbers(instance: Any, count: int) -> list[Any]:

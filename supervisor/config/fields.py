@@ -7,10 +7,9 @@ describes a TOML table; `read_table` applies it and collects what is wrong.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from supervisor.config import durations, signals, variables
 from supervisor.config.lines import KeyPath
@@ -28,8 +27,7 @@ class FieldError(Exception):
         self.hint = hint
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """A value where it stands. The values of a table are raw, or Fields after a merge."""
 
     value: Any

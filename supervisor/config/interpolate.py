@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from supervisor.config.lines import KeyPath
 from supervisor.config.model import MAIN_POOL, Ready, ReadyKind, Service
@@ -64,7 +63,7 @@ def templates(service: Service) -> Iterator[tuple[KeyPath, str]]:
 def fill_ready(ready: Ready, look_up: Callable[[str], str]) -> Ready:
     command = tuple(interpolate(word, look_up) for word in ready.command)
     path = interpolate(ready.path, look_up) if ready.kind is ReadyKind.HTTP else ready.path
-    return replace(ready, path=path, command=command)
+    return ready._replace(path=path, command=command)
 
 
 def names(own: Iterable[str], pools: Mapping[str, Iterable[str]], *, socket: bool = False) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from supervisor.config import checks, dependencies, keys, pools, references
 from supervisor.config.env_files import read_env_files
@@ -64,8 +64,7 @@ def _read(file: Path) -> str:
         ) from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Stack:
+class _Stack(NamedTuple):
     name: str
     base_port: int = 6000
     stride: int = 100

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 MAIN_POOL = "port"
 """The name of the pool that the key `pool` gives."""
@@ -48,8 +50,7 @@ class ReadyKind(StrEnum):
     NOTIFY = "notify"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where services.toml says something."""
 
     line: int = 1
@@ -80,8 +81,7 @@ class SharedPool:
 Pool = RelativePool | SharedPool
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(NamedTuple):
     """When a child counts as ready.
 
     `path` is HTTP's, `pattern` is LOG's regular expression, `command` is EXEC's argv. HTTP and TCP
@@ -95,8 +95,7 @@ class Ready:
     timeout: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(NamedTuple):
     """Waits between restarts: initial, then times factor up to max; FATAL after `limit` in a row.
 
     A child that ran for `reset` seconds starts the count anew.
@@ -109,15 +108,13 @@ class Backoff:
     reset: float = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     signal: int = 15
     timeout: float = 5.0
     mode: StopMode = StopMode.TREE
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(NamedTuple):
     """One service of the stack. Strings in `command`, `env` and `ready` still hold `${…}`."""
 
     name: str
@@ -126,7 +123,7 @@ class Service:
     shell: bool = False
     cwd: Path = Path()
     """Absolute."""
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = MappingProxyType({})
     pools: tuple[Pool, ...] = ()
     """The main pool first, if there is one. None at all: a worker without a port."""
     depends_on: tuple[str, ...] = ()
@@ -139,8 +136,7 @@ class Service:
     on_lost: OnLost = OnLost.STOP
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """An error or a warning about one place in a file. `hint` says what would be right."""
 
     file: Path
@@ -159,8 +155,7 @@ class Problem:
         return f"{text} ({self.hint})" if self.hint else text
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     path: Path
     """Absolute path of services.toml."""
     stack: str

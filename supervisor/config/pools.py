@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from supervisor.config.fields import Field
 from supervisor.config.model import MAIN_POOL, Pool, RelativePool, SharedPool
@@ -12,8 +12,7 @@ from supervisor.config.services import Draft
 from supervisor.config.spans import spans
 
 
-@dataclass(frozen=True, slots=True)
-class Owned:
+class Owned(NamedTuple):
     """A pool with its service, and where it stands, which may be [defaults]."""
 
     service: str
@@ -25,11 +24,11 @@ class Owned:
         return dotted(("services", self.service, *keys))
 
 
-@dataclass(slots=True)
 class _Taken:
     """Numbers (offsets or ports) and whose they are, and whom a newcomer would meet there."""
 
-    owners: dict[int, int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.owners: dict[int, int] = {}
 
     def meet(self, index: int, numbers: Sequence[int]) -> dict[int, list[int]]:
         """Take `numbers` for pool `index`; those that others have already, by their index."""

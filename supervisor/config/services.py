@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from supervisor.config import keys
 from supervisor.config.commands import split
@@ -32,8 +32,7 @@ _AS_READ = (
 """Keys whose readers give just what the model holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A service as far as it is right, and the table where it stands, for the checks across services."""
 
     service: Service

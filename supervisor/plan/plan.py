@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from supervisor.config import variables
 from supervisor.config.interpolate import (
@@ -36,8 +36,7 @@ Claimed = Mapping[str, Mapping[str, int]]
 """Service → pool → port: what the claims gave."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnitPlan:
+class UnitPlan(NamedTuple):
     service: Service
     pools: tuple[PoolPlan, ...]
 
@@ -46,8 +45,7 @@ class UnitPlan:
         return self.service.name
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     config: Path
     stack: str
     instance: int
@@ -59,8 +57,7 @@ class Plan:
     """About this instance's ports."""
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(NamedTuple):
     """All that starting a unit takes, with everything filled in."""
 
     argv: tuple[str, ...]

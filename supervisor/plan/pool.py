@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from supervisor.config.model import Pool, SharedPool
 
 
-@dataclass(frozen=True, slots=True)
-class PoolPlan:
+class PoolPlan(NamedTuple):
     """A pool as one instance sees it."""
 
     name: str

@@ -7,15 +7,13 @@ at `sys.platform`, reads /proc or speaks netlink.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import socket
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(NamedTuple):
     """A process named so that a recycled pid is never taken for it.
 
     `started` is in clock ticks since boot (`/proc/PID/stat`, field 22): psutil's create_time follows
@@ -26,8 +24,7 @@ class Owner:
     started: int
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(NamedTuple):
     """One look at a live process or zombie."""
 
     pid: int
@@ -47,8 +44,7 @@ class Process:
         return self.state in ("Z", "X", "x")
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(NamedTuple):
     """A TCP socket that listens, as the kernel's table shows it."""
 
     address: str

@@ -11,10 +11,9 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from supervisor import records
 from supervisor.platform import os_facts
@@ -40,8 +39,7 @@ class Kind(StrEnum):
     SOCKET = "socket"
 
 
-@dataclass(frozen=True, slots=True)
-class Leftover:
+class Leftover(NamedTuple):
     """One thing that a dead supervisor left."""
 
     kind: Kind
@@ -83,15 +81,14 @@ class Leftover:
             "why": self.why,
             "uid": self.uid,
             "path": str(self.path) if self.path else None,
-            "owner": asdict(self.owner) if self.owner else None,
+            "owner": self.owner._asdict() if self.owner else None,
             "command": self.command,
             "kept": self.kept,
             "hint": self.hint,
         }
 
 
-@dataclass(frozen=True, slots=True)
-class DeadFile:
+class DeadFile(NamedTuple):
     """A lock file whose supervisor is dead, or that nobody holds and that has no record."""
 
     path: Path
@@ -125,8 +122,7 @@ class DeadFile:
         return self.record is not None and liveness(self.record) is Liveness.REBOOTED
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """Why a process counts as left over from a dead file's instance."""
 
     process: Process

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from supervisor.errors import MORE_DESCRIPTORS, NO_DESCRIPTORS, PortsupError
 from supervisor.platform import os_facts
@@ -18,8 +18,7 @@ from supervisor.ports.report import Holding, PortReport, PortUser
 from supervisor.records import MAX_BYTES, PortRecord, decode, port_file
 
 
-@dataclass(frozen=True, slots=True)
-class _LockFile:
+class _LockFile(NamedTuple):
     """What the lock file tells, whoever listens."""
 
     holding: Holding
@@ -41,7 +40,7 @@ def inspect(folder: Path, port: int) -> PortReport:
     if users and holding in (Holding.FREE, Holding.STALE):
         holding = Holding.FOREIGN
     told = tuple(
-        replace(user, of_holder=_of_holder(user, holding, found), unit=_unit(user)) for user in users
+        user._replace(of_holder=_of_holder(user, holding, found), unit=_unit(user)) for user in users
     )
     return PortReport(port, holding, found.record, told, found.survivors, path, found.uid, found.locked)
 

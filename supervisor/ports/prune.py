@@ -11,9 +11,8 @@ import select
 import signal
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from supervisor import records
 from supervisor.platform import os_facts
@@ -42,16 +41,14 @@ TRIES, TRY_EVERY = 5, 0.01
 """To get a free lock; seconds in between."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Why something that was to go is still there, and what to do next."""
 
     reason: str
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
+class Pruned(NamedTuple):
     """What became of it. `gone` is False for whatever was kept, failed, or was a dry run."""
 
     leftover: Leftover
@@ -136,7 +133,7 @@ def prune(folder: Path, *, dry_run: bool = False) -> list[Pruned]:
 def _sockets(file: DeadFile, leftover: Leftover, live: Collection[str]) -> Iterator[Leftover]:
     """They go with their instance's file, or stay with it."""
     for found in sockets_of(file, live):
-        yield replace(found, kept=leftover.kept, hint=leftover.hint)
+        yield found._replace(kept=leftover.kept, hint=leftover.hint)
 
 
 def remove_dead(path: Path) -> None:

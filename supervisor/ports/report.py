@@ -6,11 +6,11 @@ import os
 import shlex
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from supervisor import records
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Owner
 from supervisor.ports import commandline, wording
@@ -38,8 +38,7 @@ class Holding(StrEnum):
     """What lies at the lock file's path is no file."""
 
 
-@dataclass(frozen=True, slots=True)
-class PortUser:
+class PortUser(NamedTuple):
     """Somebody who listens. `owner` is None where the process can't be seen."""
 
     address: str
@@ -51,6 +50,9 @@ class PortUser:
     unit: str | None = None
     """Instance id and service, where its marker tells that portsup started it."""
 
+    def to_json(self) -> dict[str, Any]:
+        return {**self._asdict(), "owner": self.owner._asdict() if self.owner else None}
+
     def __str__(self) -> str:
         """ "pid 77 (node server.js) on 127.0.0.1", or "somebody of uid 0 on ::"."""
         who = f"pid {self.owner.pid} ({self.command})" if self.owner else f"somebody of uid {self.uid}"
@@ -58,8 +60,7 @@ class PortUser:
         return f"{who} on {self.address}{started}"
 
 
-@dataclass(frozen=True, slots=True)
-class PortReport:
+class PortReport(NamedTuple):
     port: int
     holding: Holding
     record: PortRecord | None
@@ -177,10 +178,10 @@ class PortReport:
         return {
             "port": self.port,
             "holding": self.holding.value,
-            "record": asdict(self.record) if self.record else None,
-            "listeners": [asdict(user) for user in self.listeners],
+            "record": records.to_json(self.record) if self.record else None,
+            "listeners": [user.to_json() for user in self.listeners],
             "survivors": [
-                {**asdict(owner), "command": commandline.shown(owner.pid)} for owner in self.survivors
+                {**owner._asdict(), "command": commandline.shown(owner.pid)} for owner in self.survivors
             ],
             "file": str(self.file),
             "file_uid": self.file_uid,

@@ -11,8 +11,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from supervisor import records
 from supervisor.clock import Clock
@@ -41,18 +42,26 @@ PAUSE = (0.003, 0.009)
 """Seconds between two looks, at random: those who met once shall not meet again."""
 
 
-@dataclass(slots=True)
 class Reservation:
     """One port with its lock, held for one service."""
 
-    service: str
-    pool: PoolPlan
-    port: int
-    lock: HeldLock
-    record: PortRecord
-    listening: Listening | None
-    """Where portsup itself listens on it, to hand the socket down."""
-    claim_seconds: float = 0.0
+    def __init__(
+        self,
+        service: str,
+        pool: PoolPlan,
+        port: int,
+        lock: HeldLock,
+        record: PortRecord,
+        listening: Listening | None,
+    ) -> None:
+        """`listening` is where portsup itself listens on it, to hand the socket down."""
+        self.service = service
+        self.pool = pool
+        self.port = port
+        self.lock = lock
+        self.record = record
+        self.listening = listening
+        self.claim_seconds = 0.0
 
     def give_back(self) -> None:
         """Safe to call twice."""
@@ -72,16 +81,14 @@ def listening_of(reservations: Iterable[Reservation]) -> Listening | None:
     return next((held.listening for held in reservations if held.listening), None)
 
 
-@dataclass(slots=True)
-class InstanceClaim:
+class InstanceClaim(NamedTuple):
     """The instance number, held."""
 
     lock: HeldLock
     record: InstanceRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Want:
+class Want(NamedTuple):
     """A pool that one service asks a port of, and in which order."""
 
     service: str
@@ -89,8 +96,7 @@ class Want:
     ports: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Full:
+class Full(NamedTuple):
     """A pass found no free port for `want`. `identities` says who was met on each."""
 
     want: Want

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from supervisor.config.model import ShieldMode
 from supervisor.platform import os_facts
@@ -13,16 +13,14 @@ from supervisor.ports.owner import users_of
 from supervisor.ports.reserve import Reservation
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What a look found. `lost` after two looks that agree; else a warning, said once."""
 
     lost: bool
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Suspicion:
+class _Suspicion(NamedTuple):
     """What one look holds against the shield; equal in two looks if it is the same thing."""
 
     inode: int | None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from supervisor.platform.contract import Owner
 
@@ -16,8 +15,7 @@ SHELL_CODES = {126: "not executable", 127: "command not found"}
 """What sh(1) and env(1) mean by their exit codes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(NamedTuple):
     """How a child ended: by exit code or by signal; with neither, that can't be known."""
 
     code: int | None = None

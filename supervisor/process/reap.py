@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Owner, Process
@@ -18,8 +18,7 @@ from supervisor.process.child import Child
 from supervisor.process.tree import children_until_stable, reap_children, with_descendants
 
 
-@dataclass(frozen=True, slots=True)
-class _Leader:
+class _Leader(NamedTuple):
     """The child that a unit had or has, and whose pid names a session."""
 
     unit: str

@@ -7,9 +7,8 @@ import fcntl
 import os
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from supervisor.config.variables import UNIT
 from supervisor.errors import MORE_DESCRIPTORS, OutOfResources, SpawnError
@@ -38,8 +37,7 @@ def marker(instance_id: str, service: str) -> str:
     return f"{instance_id}/{service}"
 
 
-@dataclass(frozen=True, slots=True)
-class ChildSpec:
+class ChildSpec(NamedTuple):
     unit: str
     """The marker's value."""
     argv: tuple[str, ...]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from supervisor import masking
 from supervisor.clock import Clock
@@ -21,8 +21,7 @@ from supervisor.process.reap import Forest
 from supervisor.process.spawn import ChildSpec, marker, spawn
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """A child that has just been spawned, and what it was spawned with."""
 
     child: Child
@@ -118,7 +117,7 @@ def _with_socket(spec: ChildSpec, service: str, reservations: Iterable[Reservati
     if listening is None:
         return spec
     told = {variables.LISTEN_FDS: "1", variables.LISTEN_FDNAMES: service}
-    return replace(spec, env={**spec.env, **told}, listening_fd=listening.fd)
+    return spec._replace(env={**spec.env, **told}, listening_fd=listening.fd)
 
 
 def _inode(fd: int) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from supervisor.config.model import Stop
 from supervisor.lines import Lines
@@ -23,8 +23,7 @@ LOOK_AGAIN = 0.02
 for what the kernel doesn't tell, as a process that is forked while its parent is killed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """Whom a run tells, each at most once."""
 
     exited: Callable[[Exit], None]

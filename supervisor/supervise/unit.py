@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from supervisor.clock import Clock
 from supervisor.config.model import OnLost, ReadyKind
@@ -43,8 +43,7 @@ service, and goes on for as long as it takes."""
 LIVE = frozenset({State.STARTING, State.RUNNING})
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(NamedTuple):
     """What all units of an instance share."""
 
     claim: InstanceClaim

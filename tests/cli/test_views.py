@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -37,8 +37,8 @@ INSTANCE = InstanceSnapshot(
     supervisor_started=1.5,
     services=(
         SERVICE,
-        dataclasses.replace(
-            SERVICE, name="sandra-ia", state="FATAL", pid=None, uptime_s=None, exit="code 1", reason="gave up"
+        SERVICE._replace(
+            name="sandra-ia", state="FATAL", pid=None, uptime_s=None, exit="code 1", reason="gave up"
         ),
     ),
 )
@@ -96,8 +96,8 @@ def test_reasons_stand_below_the_table() -> None:
 
 def test_lost_shield_of_a_running_unit_says_why() -> None:
     """RUNNING with a lost shield isn't all well."""
-    lost = dataclasses.replace(SERVICE, shield="lost", reason="6000 is also listened on by pid 7 (nc)")
-    view = views.status_view([dataclasses.replace(INSTANCE, services=(lost,))])
+    lost = SERVICE._replace(shield="lost", reason="6000 is also listened on by pid 7 (nc)")
+    view = views.status_view([INSTANCE._replace(services=(lost,))])
     assert view.lines == ["1 mcp-universal: 6000 is also listened on by pid 7 (nc)"]
 
 
@@ -107,7 +107,7 @@ def test_lost_shield_of_a_running_unit_says_why() -> None:
 )
 def test_instance_without_an_answer_still_has_its_line(state: str, word: str) -> None:
     """Its state stands in the table and what to do below it."""
-    view = views.status_view([dataclasses.replace(INSTANCE, state=state, services=())])
+    view = views.status_view([INSTANCE._replace(state=state, services=())])
     table, line = views.render(view, width=80, colour=False).splitlines()[1:]
     assert state in table.split()
     assert "pid 99" in line and word in line
@@ -115,23 +115,21 @@ def test_instance_without_an_answer_still_has_its_line(state: str, word: str) ->
 
 def test_several_worktrees_are_told_apart() -> None:
     """With more than one stack the instance's column names it."""
-    other = dataclasses.replace(INSTANCE, stack="other", config="/srv/other/services.toml")
+    other = INSTANCE._replace(stack="other", config="/srv/other/services.toml")
     text = views.render(views.status_view([INSTANCE, other]), width=UNLIMITED, colour=False)
     assert "qwen 1 " in text and "other 1 " in text
 
 
 def test_named_pools_are_shown_with_their_name() -> None:
     """The main port as a number, and each further one."""
-    unit = dataclasses.replace(SERVICE, ports={"port": 6030, "metrics": 6050})
-    text = views.render(
-        views.status_view([dataclasses.replace(INSTANCE, services=(unit,))]), width=120, colour=False
-    )
+    unit = SERVICE._replace(ports={"port": 6030, "metrics": 6050})
+    text = views.render(views.status_view([INSTANCE._replace(services=(unit,))]), width=120, colour=False)
     assert "6030 metrics:6050" in text
 
 
 def test_words_of_others_cannot_steer_the_terminal() -> None:
     """Control characters and rich's markup are shown, not obeyed."""
-    evil = dataclasses.replace(INSTANCE, stack="\x1b]0;title\x07[red]x[/red]", config="/a")
+    evil = INSTANCE._replace(stack="\x1b]0;title\x07[red]x[/red]", config="/a")
     text = views.render(views.status_view([evil, INSTANCE]), width=UNLIMITED, colour=False)
     assert "\x1b" not in text and "\x07" not in text
     assert r"\x1b]0;title\x07[red]x[/red] 1" in text
@@ -152,7 +150,7 @@ ROW = InstanceRow(
 
 def test_ps_shows_how_many_are_ready() -> None:
     """Ready of all, and a dash where nobody could be asked."""
-    rows = [ROW, dataclasses.replace(ROW, instance=3, ready=None, total=None, state="unreachable")]
+    rows = [ROW, replace(ROW, instance=3, ready=None, total=None, state="unreachable")]
     text = views.render(views.ps_view(rows), width=UNLIMITED, colour=False).splitlines()
     assert text[0].startswith("stack  instance  state")
     assert text[1].split() == ["qwen", "2", "running", "6100", ROW.worktree, "4111", "4/5", "1h", "1m"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ EPHEMERAL = range(32768, 61000)
 def warnings(folder: Path, instance: int, text: str = SAMPLE) -> list[str]:
     file = folder / "services.toml"
     file.write_text(text)
-    config = replace(load(file), ephemeral=EPHEMERAL)
+    config = load(file)._replace(ephemeral=EPHEMERAL)
     assert config.warnings == ()
     return [str(warning).removeprefix(f"{file}:") for warning in make_plan(config, instance).warnings]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,9 +50,9 @@ def test_command_folder_and_ready_are_filled_in() -> None:
 
 def test_an_exec_check_is_filled_in_and_a_log_pattern_is_not() -> None:
     """A regular expression keeps its dollars."""
-    check = replace(WEB, ready=Ready(ReadyKind.EXEC, command=("curl", "${url}/${stack}")))
+    check = WEB._replace(ready=Ready(ReadyKind.EXEC, command=("curl", "${url}/${stack}")))
     assert start(check, {}).ready.command == ("curl", "http://127.0.0.1:6101/stack")
-    log = replace(WEB, ready=Ready(ReadyKind.LOG, pattern="$$"))
+    log = WEB._replace(ready=Ready(ReadyKind.LOG, pattern="$$"))
     assert start(log, {}).ready.pattern == "$$"
 
 
@@ -87,7 +86,7 @@ def test_who_wins() -> None:
     """environ < env files < portsup's own < the service's env."""
     environ = {"A": "environ", "B": "environ", "HOST": "environ", "WEB": "environ", "PATH": "/bin"}
     files = {"A": "files", "B": "files", "HOST": "files", "WEB": "files", "PORTSUP_STACK": "files"}
-    made = start(replace(WEB, env={"A": "service", "WEB": "service ${port}"}), environ, env=files).env
+    made = start(WEB._replace(env={"A": "service", "WEB": "service ${port}"}), environ, env=files).env
     assert (made["A"], made["B"], made["PATH"]) == ("service", "files", "/bin")
     assert (made["HOST"], made["WEB"], made["PORTSUP_STACK"]) == ("127.0.0.1", "service 6101", "stack")
 
@@ -98,7 +97,7 @@ def test_python_prints_without_a_buffer_unless_somebody_says_otherwise() -> None
     assert start(WEB, {}).env[name] == "1"
     assert start(WEB, {name: "environ"}).env[name] == "environ"
     assert start(WEB, {name: "environ"}, env={name: ""}).env[name] == ""
-    assert start(replace(WEB, env={name: "service"}), {}, env={name: ""}).env[name] == "service"
+    assert start(WEB._replace(env={name: "service"}), {}, env={name: ""}).env[name] == "service"
 
 
 def test_an_outer_instances_variables_do_not_leak_in() -> None:
@@ -122,7 +121,7 @@ def test_an_outer_instances_variables_do_not_leak_in() -> None:
 def test_the_socket_that_is_handed_down() -> None:
     """Only the main port is listened on; its number is 3, and no variable here tells of it: `exec` and
     `env` have no socket to give."""
-    service = replace(WEB, socket=True, command=("serve", "--fd", "${port_fd}"))
+    service = WEB._replace(socket=True, command=("serve", "--fd", "${port_fd}"))
     (unit,) = plan(service).units
     assert [pool.listen for pool in unit.pools] == [True, False]
     assert not any(pool.listen for pool in plan(WEB).units[0].pools)
@@ -147,14 +146,14 @@ def test_a_port_that_is_not_claimed_is_named() -> None:
     """Whoever isn't up has no address: neither a reference nor a variable."""
     with pytest.raises(ConfigError, match=r"cannot start job: \$\{web-1\.url\}"):
         start(JOB, {"HOME": "/"}, claimed={"job": {}})
-    assert "PORTSUP_WEB_1_PORT" not in start(replace(JOB, env={}), {}, claimed={"job": {}}).env
+    assert "PORTSUP_WEB_1_PORT" not in start(JOB._replace(env={}), {}, claimed={"job": {}}).env
 
 
-@pytest.mark.parametrize("service", [WEB, JOB, replace(WEB, socket=True)])
+@pytest.mark.parametrize("service", [WEB, JOB, WEB._replace(socket=True)])
 def test_every_name_that_the_loader_accepts_is_filled_in(service: Service) -> None:
     """The loader's check and the plan know the same names."""
     pools = {each.name: [pool.name for pool in each.pools] for each in (WEB, JOB)}
     known = names(pools[service.name], pools, socket=service.socket)
     env = {f"V{index}": f"${{{name}}}" for index, name in enumerate(known)}
-    made = start(replace(service, env=env), {})
+    made = start(service._replace(env=env), {})
     assert all(made.env[key] and "$" not in made.env[key] for key in env)

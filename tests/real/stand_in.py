@@ -124,7 +124,7 @@ def service(name: str, port: int | None = None, **changes: Any) -> ServiceSnapsh
         exit=None,
         reason=None,
     )
-    return replace(base, **changes)
+    return base._replace(**changes)
 
 
 def snapshot_of(

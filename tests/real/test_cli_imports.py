@@ -11,7 +11,7 @@ from harness import Home
 
 from supervisor.cli.main import COMMANDS
 
-HEAVY = {"rich", "filelock", "asyncio", "psutil", "tomllib", "subprocess", "dotenv", "starlette", "uvicorn"}
+HEAVY = {"rich", "asyncio", "psutil", "tomllib", "subprocess", "dotenv", "starlette", "uvicorn"}
 
 REPORT = """
 import sys

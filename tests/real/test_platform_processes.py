@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,7 +118,7 @@ def test_a_signal_needs_the_start_time() -> None:
     with python() as child:
         owner = os_facts.owner(child.pid)
         assert owner is not None
-        assert not os_facts.send_signal(replace(owner, started=owner.started - 1), signal.SIGKILL)
+        assert not os_facts.send_signal(owner._replace(started=owner.started - 1), signal.SIGKILL)
         assert child.poll() is None
         assert os_facts.send_signal(owner, signal.SIGKILL)
         assert child.wait() == -signal.SIGKILL

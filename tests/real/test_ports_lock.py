@@ -22,6 +22,7 @@ from claims import (
     port_record,
     public_folder,
 )
+from filelock import FileLock, Timeout
 from harness import wait_until
 
 from supervisor import records
@@ -420,3 +421,11 @@ def test_a_look_keeps_nobody_from_the_lock(path: Path) -> None:
 def test_no_lock_of_a_test_stays() -> None:
     """The kernel's own list: this process has no regular file locked when all is given back."""
     wait_until(lambda: not os_facts.locked_files(os.getpid()), 5, "the locks to go")
+
+
+def test_the_lock_is_that_of_other_programs(path: Path) -> None:
+    """A script that waits with filelock (or flock(1)) and portsup keep each other out."""
+    with held(path), pytest.raises(Timeout):
+        FileLock(path).acquire(blocking=False)
+    with FileLock(path):
+        assert busy(path).reason == "held"

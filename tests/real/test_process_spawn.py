@@ -11,7 +11,6 @@ import select
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -200,7 +199,7 @@ def test_a_programs_name_is_told_as_it_is_written(path: str, message: str, hint:
     script(tmp_path / "geheim-plain" / "x", "#!/bin/sh\n", 0o644)
     (tmp_path / "geheim-folder" / "x").mkdir()
     script(tmp_path / "geheim-lost" / "x", "#!/no/such/interpreter\n")
-    wanted = replace(spec(f"geheim-{path}/x", cwd=tmp_path), program="${env:T}/x")
+    wanted = spec(f"geheim-{path}/x", cwd=tmp_path)._replace(program="${env:T}/x")
     with pytest.raises(SpawnError) as caught:
         spawn(wanted)
     assert caught.value.message == f"cannot start ${{env:T}}/x: {message.format(tmp=tmp_path)}"
