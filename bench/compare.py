@@ -19,13 +19,14 @@ from tempfile import TemporaryDirectory
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-import guarding  # noqa: E402 - these need the tests' harness
+import growing  # noqa: E402 - these need the tests' harness
+import guarding  # noqa: E402
 import measures  # noqa: E402
 import psutil  # noqa: E402
 import watching  # noqa: E402
 from launchers import Bare, Launcher, Portsup, stage  # noqa: E402
 
-CASES = (*measures.CASES, *guarding.CASES, *watching.CASES)
+CASES = (*measures.CASES, *guarding.CASES, *watching.CASES, *growing.CASES)
 
 QUIET_PERCENT = 15.0
 QUIET_PATIENCE = 6.0
@@ -114,7 +115,7 @@ def save(rows: Sequence[dict[str, object]]) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured (5)")
-    parser.add_argument("--only", default="a,b,c,d,e,f,g,h,i", metavar="a,b", help="only these measurements")
+    parser.add_argument("--only", default="a,b,c,d,e,f,g,h,i,j", metavar="a,b", help="only these measurements")
     options = parser.parse_args()
     with TemporaryDirectory(prefix="p") as folder:
         server = tiny_server(Path(folder))

@@ -1,0 +1,94 @@
+"""The measurement (j): what the hundredth instance on a machine costs, beside the first."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from harness import write_stack
+from launchers import STACK, Portsup, Stage, stage
+from measures import COLD_STARTS, Case, Figure, Server, Turn, cpu_seconds, milliseconds, nanoseconds_of_nothing
+
+INSTANCES = 100
+SERVICES = 5
+STRIDE = 10
+"""So that the ports of all fit into one block of 1000."""
+
+ENDS = 10
+"""The medians of so many starts are compared: of the first ones, and of the last ones."""
+
+SETTLE_SECONDS = 12.0
+"""Until the watchers have had their look at those who listen nowhere."""
+WATCH_SECONDS = 10
+
+LOOKS = (("status", "--all"), ("status", "--all", "--json"), ("ps",), ("ps", "--json"))
+
+
+def growth(server: Server, turn: Turn) -> Iterator[Figure]:
+    """A hundred instances of five idle services, started one after the other. Bare: the first ones'
+    time and one's alone; for a command that looks at all, an interpreter that does nothing."""
+    del turn
+    with stage(server) as run:
+        service = {"command": list(server)}
+        services = {f"s{n}": {**service, "pool": {"offset": n, "size": 1}} for n in range(SERVICES)}
+        write_stack(run.home.folder, services, base_port=run.first_port, name=STACK, stride=STRIDE)
+        portsup = Portsup(run)
+        try:
+            yield from figures(run, portsup)
+        finally:
+            portsup.run("down", "--all")
+
+
+def figures(run: Stage, portsup: Portsup) -> Iterator[Figure]:
+    began = [start(run, portsup, 1)]
+    alone = cost_of_one(portsup, instances=1)
+    began += [start(run, portsup, number) for number in range(2, INSTANCES + 1)]
+    crowded = cost_of_one(portsup, instances=INSTANCES)
+    first, last = (statistics.median(some) for some in (began[:ENDS], began[-ENDS:]))
+    what = f"`portsup up -d` of the last of {INSTANCES} instances, beside the first"
+    yield from beside(what, last, first, "ms")
+    what = f"an instance of {SERVICES} services among {INSTANCES}, beside one alone"
+    yield from beside(f"CPU a second of {what}", crowded.cpu, alone.cpu, "ms/s")
+    yield from beside(f"memory (PSS) of {what}", crowded.memory, alone.memory, "MiB")
+    for _ in range(COLD_STARTS):
+        nothing = milliseconds(nanoseconds_of_nothing(run))
+        for look in LOOKS:
+            what = f"`portsup {' '.join(look)}`, {INSTANCES} instances up, beside `python -c pass`"
+            yield from beside(what, milliseconds(portsup.run(*look)), nothing, "ms")
+
+
+def beside(what: str, ours: float, bare: float, unit: str) -> Iterable[Figure]:
+    return Figure("j", what, Portsup.name, ours, unit), Figure("j", what, "bare", bare, unit)
+
+
+def start(run: Stage, portsup: Portsup, number: int) -> float:
+    """Milliseconds of one `up`; returns when all of its services accept, so that the next one has rest."""
+    took = portsup.run("up", "--detach", "--instance", str(number))
+    run.events.all_ready(SERVICES)
+    return milliseconds(took)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of the guard and the supervisor of one instance, on average."""
+
+    cpu: float
+    """Milliseconds a second."""
+    memory: float
+    """MiB, by PSS: what several processes share is counted once, in equal parts."""
+
+
+def cost_of_one(portsup: Portsup, instances: int) -> Cost:
+    time.sleep(SETTLE_SECONDS)
+    own = portsup.own_processes()
+    assert len(own) == 2 * instances, f"{len(own)} processes of {instances} instances"
+    before = cpu_seconds(own)
+    time.sleep(WATCH_SECONDS)
+    used = (cpu_seconds(own) - before) / WATCH_SECONDS
+    memory = sum(process.memory_full_info().pss for process in own)
+    return Cost(used * 1000 / instances, memory / 2**20 / instances)
+
+
+CASES = (Case("j", growth, every=5),)
