@@ -115,7 +115,9 @@ def save(rows: Sequence[dict[str, object]]) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured (5)")
-    parser.add_argument("--only", default="a,b,c,d,e,f,g,h,i,j", metavar="a,b", help="only these measurements")
+    parser.add_argument(
+        "--only", default="a,b,c,d,e,f,g,h,i,j", metavar="a,b", help="only these measurements"
+    )
     options = parser.parse_args()
     with TemporaryDirectory(prefix="p") as folder:
         server = tiny_server(Path(folder))

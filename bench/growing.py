@@ -9,7 +9,16 @@ from dataclasses import dataclass
 
 from harness import write_stack
 from launchers import STACK, Portsup, Stage, stage
-from measures import COLD_STARTS, Case, Figure, Server, Turn, cpu_seconds, milliseconds, nanoseconds_of_nothing
+from measures import (
+    COLD_STARTS,
+    Case,
+    Figure,
+    Server,
+    Turn,
+    cpu_seconds,
+    milliseconds,
+    nanoseconds_of_nothing,
+)
 
 INSTANCES = 100
 SERVICES = 5

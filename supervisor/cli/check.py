@@ -15,7 +15,8 @@ from supervisor.cli.inherit import environment
 from supervisor.cli.options import examples, file_option, instance_option, json_option
 from supervisor.cli.output import emit, emit_json, note, printable
 from supervisor.cli.preflight import obstacles, taken_ports
-from supervisor.cli.views import Cell, Column, View, port_range, show
+from supervisor.cli.table import Cell, Column, View, show
+from supervisor.cli.views import port_range
 from supervisor.config import load
 from supervisor.config.model import Service
 from supervisor.plan.plan import Plan, UnitPlan, make_plan

@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from supervisor import __version__
+from supervisor.cli import garbage
 from supervisor.cli.output import (
     buffer_stdout,
     has_colour,
@@ -72,6 +73,7 @@ class LazyGroup(click.Group):
         if entry is None:
             return None
         command = getattr(import_module(entry.module), entry.attribute)
+        garbage.search_from_now_on()
         assert isinstance(command, click.Command)
         return command
 
@@ -117,7 +119,9 @@ def run() -> NoReturn:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     _open_standard_descriptors()
     buffer_stdout()
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    garbage.end_without_search()
+    sys.exit(code)
 
 
 def main(args: Sequence[str]) -> int:

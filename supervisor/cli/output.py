@@ -68,16 +68,20 @@ def emit_lines(lines: Iterable[str]) -> None:
     without a word or a path being broken."""
     told = [printable(line) for line in lines]
     if is_terminal(sys.stdout):
-        told = [_folded(line) for line in told]
+        import shutil
+
+        told = [folded(line, shutil.get_terminal_size().columns) for line in told]
     emit("".join(f"{line}\n" for line in told))
 
 
-def _folded(line: str) -> str:
-    import shutil
+def folded(line: str, width: int) -> str:
+    """`line` for a terminal with so many columns."""
+    width = max(width, FOLD_MIN)
+    if len(line) <= width:
+        return line
     import textwrap
 
     indent = " " * (len(line) - len(line.lstrip()) + FOLD_INDENT)
-    width = max(shutil.get_terminal_size().columns, FOLD_MIN)
     return textwrap.fill(
         line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -10,13 +11,28 @@ import click
 from supervisor import paths
 from supervisor.cli.options import examples, json_option
 from supervisor.cli.output import emit_json, note
-from supervisor.cli.views import InstanceRow
 from supervisor.control import registry
 from supervisor.platform import os_facts
 from supervisor.records import InstanceRecord
 from supervisor.snapshot import InstanceSnapshot
 
 SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceRow:
+    """One line of `portsup ps`."""
+
+    stack: str
+    instance: int
+    state: str
+    base_port: int
+    worktree: str
+    pid: int
+    ready: int | None
+    """None where the instance can't be asked, as another user's."""
+    total: int | None
+    age_s: float
 
 
 @click.command(epilog=examples("portsup ps", "portsup ps --json"))
@@ -30,9 +46,9 @@ def ps(as_json: bool) -> None:
     if as_json:
         emit_json({"schema": SCHEMA, "instances": [_to_json(record, row) for record, row in rows]})
     elif rows:
-        from supervisor.cli import views
+        from supervisor.cli import table, views
 
-        views.show(views.ps_view([row for _, row in rows]))
+        table.show(views.ps_view([row for _, row in rows]))
     else:
         note("no instance is up on this machine")
 

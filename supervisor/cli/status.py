@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import click
 from supervisor import paths
 from supervisor.cli import target
 from supervisor.cli.options import examples, file_option, gives_way, instance_option, json_option
-from supervisor.cli.output import emit_json, note
+from supervisor.cli.output import emit_json, has_colour, note
 from supervisor.control import client, registry
 from supervisor.errors import ExitCode
 from supervisor.records import InstanceRecord
@@ -85,9 +86,9 @@ def _show_once(config: Path | None, instance: int | None, as_json: bool) -> list
     if as_json:
         emit_json(document(instances))
     elif instances:
-        from supervisor.cli import views
+        from supervisor.cli import table, views
 
-        views.show(views.status_view(instances, others))
+        table.show(views.status_view(instances, others))
     else:
         note(_nothing(config))
     return instances
@@ -103,8 +104,9 @@ def _watch(config: Path | None, instance: int | None) -> None:
     """Redraw until somebody interrupts. Without a terminal each look is printed below the last."""
     from rich.console import Console
     from rich.live import Live
+    from rich.text import Text
 
-    from supervisor.cli import views
+    from supervisor.cli import table, views
 
     console = Console(highlight=False)
     if not console.is_terminal:
@@ -114,6 +116,7 @@ def _watch(config: Path | None, instance: int | None) -> None:
     with Live(console=console, auto_refresh=False) as live:
         while True:
             instances, others = _look(config, instance)
-            view = views.status_view(instances, others) if instances else views.View([], [_nothing(config)])
-            live.update(views.renderable(view, console.width), refresh=True)
+            view = views.status_view(instances, others) if instances else table.View([], [_nothing(config)])
+            drawn = table.render(view, width=console.width, colour=has_colour(sys.stdout))
+            live.update(Text.from_ansi(drawn, no_wrap=True, overflow="crop"), refresh=True)
             time.sleep(WATCH_SECONDS)

@@ -1,32 +1,18 @@
-"""Snapshots as tables. Decides what is shown and what gives way on a narrow terminal.
-
-Building a table imports no rich; only printing one does.
-"""
+"""Snapshots as tables: what is shown of them, and in which order it gives way on a narrow terminal."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from supervisor.cli.output import emit, has_colour, is_terminal, printable
+from supervisor.cli.table import Cell, Column, View
 from supervisor.ports.wording import PRUNE, or_root
 from supervisor.snapshot import InstanceSnapshot, ServiceSnapshot
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-GAP = 2
-"""Spaces between columns. No lines are drawn: they would only be in the way of grep and cut."""
-
-FOLD_MIN = 18
-"""Cells to which a column that may fold is narrowed before another one is dropped."""
-
-UNLIMITED = 100_000
-"""Cells; the width of what is not a terminal."""
+    from supervisor.cli.ps import InstanceRow
 
 STATE_STYLES = {
     "RUNNING": "green",
@@ -46,40 +32,6 @@ STATE_STYLES = {
     "unreachable": "bold red",
 }
 SHIELD_STYLES = {"up": "green", "lost": "bold red", "off": "dim", "none": "dim"}
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    text: str
-    style: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    title: str
-    cells: Sequence[Cell]
-    drop: int = 0
-    """What gives way on a narrow terminal: the highest first, 0 never."""
-    fold: bool = False
-    """Whether a long cell may go on in the next line."""
-    right: bool = False
-
-    def width(self) -> int:
-        """Cells of a terminal that the column takes unfolded."""
-        from rich.cells import cell_len
-
-        return max(cell_len(text) for text in [self.title, *(printable(cell.text) for cell in self.cells)])
-
-    def narrowest(self) -> int:
-        return min(self.width(), FOLD_MIN) if self.fold else self.width()
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A table, and lines below it that say more."""
-
-    columns: Sequence[Column]
-    lines: Sequence[str] = ()
 
 
 def duration(seconds: float | None) -> str:
@@ -201,22 +153,6 @@ def _reason(service: ServiceSnapshot) -> str | None:
     return "; ".join(parts) or None
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceRow:
-    """One line of `portsup ps`."""
-
-    stack: str
-    instance: int
-    state: str
-    base_port: int
-    worktree: str
-    pid: int
-    ready: int | None
-    """None where the instance can't be asked, as another user's."""
-    total: int | None
-    age_s: float
-
-
 def ps_view(instances: Iterable[InstanceRow]) -> View:
     rows = [_ps_cells(instance) for instance in instances]
     titles = [
@@ -247,66 +183,3 @@ def _ps_cells(row: InstanceRow) -> list[Cell]:
 
 def _filled(titles: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[Column]:
     return [replace(column, cells=[row[i] for row in rows]) for i, column in enumerate(titles)]
-
-
-def fitting(columns: Sequence[Column], width: int) -> list[Column]:
-    """The columns that are shown in `width` cells."""
-    shown = list(columns)
-    while _needed(shown) > width and any(column.drop for column in shown):
-        shown.remove(max(shown, key=lambda column: column.drop))
-    return shown
-
-
-def _needed(columns: Sequence[Column]) -> int:
-    return sum(column.narrowest() for column in columns) + GAP * (len(columns) - 1)
-
-
-def show(view: View) -> None:
-    """Print `view` to stdout: fitted to a terminal, in full width elsewhere."""
-    if is_terminal(sys.stdout):
-        emit(render(view, width=terminal_width(), colour=has_colour(sys.stdout)))
-    else:
-        emit(render(view, width=UNLIMITED, colour=False))
-
-
-def terminal_width() -> int:
-    return shutil.get_terminal_size().columns
-
-
-def render(view: View, *, width: int, colour: bool) -> str:
-    """`view` as text, each line without spaces at its end."""
-    from io import StringIO
-
-    from rich.console import Console
-
-    console = Console(
-        file=StringIO(),
-        width=width,
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-        no_color=not colour,
-        legacy_windows=False,
-    )
-    with console.capture() as captured:
-        console.print(renderable(view, width), soft_wrap=False)
-    return "".join(line.rstrip() + "\n" for line in captured.get().splitlines())
-
-
-def renderable(view: View, width: int) -> RenderableType:
-    """`view` for rich, whose markup and highlighting stay out of it: names are shown as they are."""
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
-    shown = fitting(view.columns, width)
-    for column in shown:
-        table.add_column(
-            Text(column.title),
-            justify="right" if column.right else "left",
-            no_wrap=not column.fold,
-            overflow="fold" if column.fold else "ellipsis",
-        )
-    for row in zip(*(column.cells for column in shown), strict=True):
-        table.add_row(*(Text(printable(cell.text), style=cell.style) for cell in row))
-    return Group(table, *(Text(printable(line)) for line in view.lines))

@@ -54,6 +54,8 @@ class BadMessageError(Exception):
 
 
 class Request(NamedTuple):
+    """What a client asks."""
+
     id: Id
     method: str
     params: Mapping[str, Any]

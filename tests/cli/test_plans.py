@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.cli import views
+from supervisor.cli import table
 from supervisor.cli.check import plan_view
 from supervisor.cli.why import pools_with
 from supervisor.config.model import Config, RelativePool, Service, SharedPool
@@ -81,7 +81,7 @@ def test_plan_as_a_table() -> None:
         ),
     )
     plan = Plan(Path("/srv/services.toml"), "qwen", 1, 6000, {}, units)
-    lines = views.render(plan_view(plan), width=views.UNLIMITED, colour=False).splitlines()
+    lines = table.render(plan_view(plan), width=table.UNLIMITED, colour=False).splitlines()
     assert [line.split() for line in lines[1:]] == [
         ["worker", "-", "-", "-", "echo", "$HOME", "|", "cat"],
         ["web", "6000-6001", "PORT", "worker", "run", "'a", "b'"],
@@ -94,6 +94,6 @@ def test_plan_keeps_its_ports_on_a_narrow_terminal() -> None:
     service = Service("a-long-name-of-a-service", ("python3", "scripts/with/a/long/path.py", "--flag"))
     unit = UnitPlan(service, (PoolPlan("port", "PORT", (9000, 9002, 9004), shared=True),))
     view = plan_view(Plan(Path("/srv/services.toml"), "qwen", 1, 6000, {}, (unit,)))
-    text = views.render(view, width=60, colour=False)
+    text = table.render(view, width=60, colour=False)
     assert "9000, 9002, 9004" in text
     assert all(len(line) <= 60 for line in text.splitlines())

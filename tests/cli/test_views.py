@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from supervisor.cli import views
-from supervisor.cli.views import UNLIMITED, Cell, Column, InstanceRow, View
+from supervisor.cli import table, views
+from supervisor.cli.ps import InstanceRow
+from supervisor.cli.table import UNLIMITED
 from supervisor.snapshot import InstanceSnapshot, ServiceSnapshot
 
 SERVICE = ServiceSnapshot(
@@ -61,16 +60,16 @@ def titles(text: str) -> list[str]:
 )
 def test_narrow_terminals_lose_columns_in_order(width: int, gone: set[str]) -> None:
     """The url goes first, then shield and restarts; what is left is never wrapped."""
-    text = views.render(views.status_view([INSTANCE]), width=width, colour=False)
+    text = table.render(views.status_view([INSTANCE]), width=width, colour=False)
     assert titles(text) == [title for title in ALL_TITLES if title not in gone]
-    table = text.splitlines()[:3]
-    assert all(len(line) <= width for line in table)
-    assert table[1].split()[:4] == ["1", "mcp-universal", "RUNNING", "6000"]
+    rows = text.splitlines()[:3]
+    assert all(len(line) <= width for line in rows)
+    assert rows[1].split()[:4] == ["1", "mcp-universal", "RUNNING", "6000"]
 
 
 def test_plain_text_has_neither_colours_nor_lines_nor_padding() -> None:
     """A pipe gets ASCII words and spaces."""
-    text = views.render(views.status_view([INSTANCE]), width=UNLIMITED, colour=False)
+    text = table.render(views.status_view([INSTANCE]), width=UNLIMITED, colour=False)
     assert text.isascii()
     assert "\x1b" not in text and "|" not in text
     assert all(line == line.rstrip() for line in text.splitlines())
@@ -81,16 +80,16 @@ def test_colour_changes_no_word() -> None:
     import re
 
     view = views.status_view([INSTANCE])
-    coloured = views.render(view, width=100, colour=True)
+    coloured = table.render(view, width=100, colour=True)
     assert "\x1b[32m" in coloured
     assert (
-        re.sub(r"\x1b\[[\d;]*m", "", coloured).split() == views.render(view, width=100, colour=False).split()
+        re.sub(r"\x1b\[[\d;]*m", "", coloured).split() == table.render(view, width=100, colour=False).split()
     )
 
 
 def test_reasons_stand_below_the_table() -> None:
     """A unit that isn't RUNNING says why, and how its last child ended."""
-    text = views.render(views.status_view([INSTANCE]), width=80, colour=False)
+    text = table.render(views.status_view([INSTANCE]), width=80, colour=False)
     assert text.splitlines()[-1] == "1 sandra-ia: gave up; last exit: code 1"
 
 
@@ -108,29 +107,31 @@ def test_lost_shield_of_a_running_unit_says_why() -> None:
 def test_instance_without_an_answer_still_has_its_line(state: str, word: str) -> None:
     """Its state stands in the table and what to do below it."""
     view = views.status_view([INSTANCE._replace(state=state, services=())])
-    table, line = views.render(view, width=80, colour=False).splitlines()[1:]
-    assert state in table.split()
+    row, line = table.render(view, width=80, colour=False).splitlines()[1:]
+    assert state in row.split()
     assert "pid 99" in line and word in line
 
 
 def test_several_worktrees_are_told_apart() -> None:
     """With more than one stack the instance's column names it."""
     other = INSTANCE._replace(stack="other", config="/srv/other/services.toml")
-    text = views.render(views.status_view([INSTANCE, other]), width=UNLIMITED, colour=False)
+    text = table.render(views.status_view([INSTANCE, other]), width=UNLIMITED, colour=False)
     assert "qwen 1 " in text and "other 1 " in text
 
 
 def test_named_pools_are_shown_with_their_name() -> None:
     """The main port as a number, and each further one."""
     unit = SERVICE._replace(ports={"port": 6030, "metrics": 6050})
-    text = views.render(views.status_view([INSTANCE._replace(services=(unit,))]), width=120, colour=False)
+    text = table.render(
+        views.status_view([INSTANCE._replace(services=(unit,))]), width=120, colour=False
+    )
     assert "6030 metrics:6050" in text
 
 
 def test_words_of_others_cannot_steer_the_terminal() -> None:
     """Control characters and rich's markup are shown, not obeyed."""
     evil = INSTANCE._replace(stack="\x1b]0;title\x07[red]x[/red]", config="/a")
-    text = views.render(views.status_view([evil, INSTANCE]), width=UNLIMITED, colour=False)
+    text = table.render(views.status_view([evil, INSTANCE]), width=UNLIMITED, colour=False)
     assert "\x1b" not in text and "\x07" not in text
     assert r"\x1b]0;title\x07[red]x[/red] 1" in text
 
@@ -151,7 +152,7 @@ ROW = InstanceRow(
 def test_ps_shows_how_many_are_ready() -> None:
     """Ready of all, and a dash where nobody could be asked."""
     rows = [ROW, replace(ROW, instance=3, ready=None, total=None, state="unreachable")]
-    text = views.render(views.ps_view(rows), width=UNLIMITED, colour=False).splitlines()
+    text = table.render(views.ps_view(rows), width=UNLIMITED, colour=False).splitlines()
     assert text[0].startswith("stack  instance  state")
     assert text[1].split() == ["qwen", "2", "running", "6100", ROW.worktree, "4111", "4/5", "1h", "1m"]
     assert text[2].split()[-3:] == ["-", "1h", "1m"]
@@ -160,7 +161,7 @@ def test_ps_shows_how_many_are_ready() -> None:
 @pytest.mark.parametrize("width", [60, 80])
 def test_ps_fits_and_loses_nothing_of_the_worktree(width: int) -> None:
     """A long path goes on in the next line."""
-    lines = views.render(views.ps_view([ROW]), width=width, colour=False).splitlines()
+    lines = table.render(views.ps_view([ROW]), width=width, colour=False).splitlines()
     assert all(len(line) <= width for line in lines)
     start = lines[0].index("worktree")
     folded = "".join(line[start:].split()[0] for line in lines[1:])
@@ -205,11 +206,3 @@ def test_durations(seconds: float | None, text: str) -> None:
 def test_port_ranges_keep_the_order(ports: tuple[int, ...], text: str) -> None:
     """A pool is ordered: only ports that follow each other become a range."""
     assert views.port_range(ports) == text
-
-
-@given(st.lists(st.lists(st.text(max_size=30), min_size=3, max_size=3), max_size=4), st.integers(1, 200))
-def test_any_text_can_be_shown(rows: list[list[str]], width: int) -> None:
-    """No text breaks a table, and no control character gets through."""
-    columns = [Column("abc"[i], [Cell(row[i]) for row in rows], drop=i, fold=i == 0) for i in range(3)]
-    text = views.render(View(columns, ["end"]), width=width, colour=False)
-    assert text.replace("\n", "").isprintable()
