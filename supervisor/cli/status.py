@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import click
 from supervisor import paths
 from supervisor.cli import target
 from supervisor.cli.options import examples, file_option, gives_way, instance_option, json_option
-from supervisor.cli.output import emit_json, has_colour, note
+from supervisor.cli.output import emit_json, note
 from supervisor.control import client, registry
 from supervisor.errors import ExitCode
 from supervisor.records import InstanceRecord
@@ -117,6 +116,6 @@ def _watch(config: Path | None, instance: int | None) -> None:
         while True:
             instances, others = _look(config, instance)
             view = views.status_view(instances, others) if instances else table.View([], [_nothing(config)])
-            drawn = table.render(view, width=console.width, colour=has_colour(sys.stdout))
+            drawn = table.render(view, width=console.width, colour=True)
             live.update(Text.from_ansi(drawn, no_wrap=True, overflow="crop"), refresh=True)
             time.sleep(WATCH_SECONDS)

@@ -15,10 +15,8 @@ def column(title: str, *texts: str, style: str = "", **keys: int) -> Column:
 
 def test_columns_are_aligned() -> None:
     """Words to the left, numbers to the right, two spaces between."""
-    view = View(
-        [column("name", "a", "longer"), column("pid", "7", "12345", right=True), column("x", "", "y")]
-    )
-    assert render(view, width=UNLIMITED, colour=False).splitlines() == [
+    columns = [column("name", "a", "longer"), column("pid", "7", "12345", right=True), column("x", "", "y")]
+    assert render(View(columns), width=UNLIMITED, colour=False).splitlines() == [
         "name      pid  x",
         "a           7",
         "longer  12345  y",

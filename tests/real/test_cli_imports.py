@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from harness import Home
+from stand_in import Instance, Loop, publish, record
 
 from supervisor.cli.main import COMMANDS
 
@@ -55,6 +56,25 @@ def test_nothing_heavy(arguments: tuple[str, ...], portsup_home: Home, tmp_path:
     assert not loaded(portsup_home, tmp_path, *arguments) & HEAVY
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("status",), ("status", "--json"), ("status", "--all"), ("ps",), ("ps", "--json")],
+    ids=" ".join,
+)
+def test_nothing_heavy_to_show_an_instance(
+    arguments: tuple[str, ...], portsup_home: Home, tmp_path: Path
+) -> None:
+    """What asks a supervisor and draws a table does without them too, and without what finds programs."""
+    (tmp_path / "services.toml").touch()
+    shown = record(portsup_home.folder, config=str(tmp_path / "services.toml"))
+    publish(portsup_home.locks, shown)
+    with Loop() as loop:
+        loop.serve(Path(shown.socket), Instance(shown).dispatch)
+        found = loaded(portsup_home, tmp_path, *arguments)
+    assert "supervisor.control.client" in found
+    assert not found & (HEAVY | {"shutil", "textwrap"})
+
+
 @pytest.mark.parametrize("arguments", [("--help",), ("--version",)], ids=" ".join)
 def test_the_front_door_imports_no_command(
     arguments: tuple[str, ...], portsup_home: Home, tmp_path: Path
@@ -64,6 +84,7 @@ def test_the_front_door_imports_no_command(
     assert ours == {
         "supervisor",
         "supervisor.cli",
+        "supervisor.cli.garbage",
         "supervisor.cli.main",
         "supervisor.cli.output",
         "supervisor.errors",

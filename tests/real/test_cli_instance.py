@@ -10,11 +10,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Home, Portsup, wait_until
+from harness import COMMAND, Home, Portsup, wait_until
+from terminal import CTRL_C, Terminal
 
 from supervisor import paths, records
 from supervisor.control.server import ControlServer
@@ -233,6 +235,17 @@ def test_status_watch_ends_with_ctrl_c(instance: Instance, portsup: Portsup, jso
     watching.interrupt()
     assert watching.wait() == 130
     assert watching.stderr == ""
+
+
+def test_status_watch_redraws_in_place(instance: Instance, portsup_home: Home, tmp_path: Path) -> None:
+    """On a terminal the next look takes the last one's place, in colour, and Ctrl-C leaves it there."""
+    environ = {**portsup_home.environ, "TERM": "xterm-256color", "NO_COLOR": ""}
+    with closing(Terminal([*COMMAND, "status", "--watch"], tmp_path, environ)) as terminal:
+        wait_until(lambda: terminal.screen.count("instance") >= 2, 15, "two looks")
+        terminal.type(CTRL_C)
+        assert terminal.wait() == 130
+        assert "\x1b[32mRUNNING" in terminal.screen
+        assert "\x1b[1A" in terminal.screen, "the cursor went up to where the last look began"
 
 
 def test_status_of_none(portsup: Portsup, config: Path) -> None:
