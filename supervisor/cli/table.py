@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
+from typing import NamedTuple
 
 from supervisor.cli.output import emit, folded, has_colour, is_terminal, printable
 
@@ -26,16 +26,14 @@ SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 """A word of a style → what selects it in a terminal (ECMA-48, "select graphic rendition")."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """`style` is made of words of SGR."""
 
     text: str
     style: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One column, with a cell for each row."""
 
     title: str
@@ -51,8 +49,7 @@ class Column:
         return max(cells_of(text) for text in [self.title, *(printable(cell.text) for cell in self.cells)])
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """A table, and lines below it that say more."""
 
     columns: Sequence[Column]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from supervisor.cli.table import Cell, Column, View
@@ -182,4 +181,4 @@ def _ps_cells(row: InstanceRow) -> list[Cell]:
 
 
 def _filled(titles: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[Column]:
-    return [replace(column, cells=[row[i] for row in rows]) for i, column in enumerate(titles)]
+    return [column._replace(cells=[row[i] for row in rows]) for i, column in enumerate(titles)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from supervisor.cli import table, views
@@ -122,9 +120,7 @@ def test_several_worktrees_are_told_apart() -> None:
 def test_named_pools_are_shown_with_their_name() -> None:
     """The main port as a number, and each further one."""
     unit = SERVICE._replace(ports={"port": 6030, "metrics": 6050})
-    text = table.render(
-        views.status_view([INSTANCE._replace(services=(unit,))]), width=120, colour=False
-    )
+    text = table.render(views.status_view([INSTANCE._replace(services=(unit,))]), width=120, colour=False)
     assert "6030 metrics:6050" in text
 
 
@@ -151,7 +147,7 @@ ROW = InstanceRow(
 
 def test_ps_shows_how_many_are_ready() -> None:
     """Ready of all, and a dash where nobody could be asked."""
-    rows = [ROW, replace(ROW, instance=3, ready=None, total=None, state="unreachable")]
+    rows = [ROW, ROW._replace(instance=3, ready=None, total=None, state="unreachable")]
     text = table.render(views.ps_view(rows), width=UNLIMITED, colour=False).splitlines()
     assert text[0].startswith("stack  instance  state")
     assert text[1].split() == ["qwen", "2", "running", "6100", ROW.worktree, "4111", "4/5", "1h", "1m"]
