@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from supervisor.platform.contract import Listener, Owner, Platform, Process
+from supervisor.platform.contract import Listener, ListenerTable, Owner, Platform, Process
 
 os_facts: Platform
 if sys.platform == "linux":
@@ -16,4 +16,4 @@ else:
 
     os_facts = posix.Posix()
 
-__all__ = ["Listener", "Owner", "Platform", "Process", "os_facts"]
+__all__ = ["Listener", "ListenerTable", "Owner", "Platform", "Process", "os_facts"]

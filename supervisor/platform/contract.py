@@ -6,7 +6,7 @@ at `sys.platform`, reads /proc or speaks netlink.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -51,6 +51,16 @@ class Listener(NamedTuple):
     port: int
     inode: int
     uid: int
+
+
+class ListenerTable(Protocol):
+    """For whoever looks again and again."""
+
+    def read(self) -> Sequence[Listener]:
+        """The listeners; the very same object as the last time where it is known that nothing has changed."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class Platform(Protocol):
@@ -114,6 +124,10 @@ class Platform(Protocol):
 
     def listeners(self, ports: Collection[int] | None = None) -> list[Listener]:
         """TCP listeners on any address of this network namespace, all or those on `ports`."""
+        ...
+
+    def listener_table(self, ports: range) -> ListenerTable:
+        """One to keep and to close, of the listeners on `ports`. Not for two processes or threads."""
         ...
 
     def listen_beside(self, listening: socket.socket, backlog: int) -> socket.socket | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from supervisor.errors import NO_DESCRIPTORS
 from supervisor.platform import spares
-from supervisor.platform.contract import Listener, Owner, Process
+from supervisor.platform.contract import Listener, ListenerTable, Owner, Process
 
 if TYPE_CHECKING:
     import socket
@@ -116,6 +116,11 @@ class Linux:
         from supervisor.platform import sockdiag
 
         return [found for found in spares.lend(sockdiag.listeners) if ports is None or found.port in ports]
+
+    def listener_table(self, ports: range) -> ListenerTable:
+        from supervisor.platform import sockdiag
+
+        return sockdiag.Table(ports)
 
     def listen_beside(self, listening: socket.socket, backlog: int) -> socket.socket:
         from supervisor.platform import reuseport

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-from supervisor.platform.contract import Listener, Owner, Process
+from supervisor.platform.contract import Listener, ListenerTable, Owner, Process
 
 if TYPE_CHECKING:
     import socket
@@ -103,6 +103,9 @@ class Posix:
                     found[inode] = Listener(address, port, inode, self.uid(process.pid) or 0)
         return list(found.values())
 
+    def listener_table(self, ports: range) -> ListenerTable:
+        return _Table(self, ports)
+
     def listen_beside(self, listening: socket.socket, backlog: int) -> None:
         """There is no way to lead all connections to one of two sockets."""
 
@@ -165,6 +168,18 @@ class Posix:
 
     def net_namespace(self) -> str:
         return "net"
+
+
+class _Table:
+    def __init__(self, facts: Posix, ports: range) -> None:
+        self._facts = facts
+        self._ports = ports
+
+    def read(self) -> list[Listener]:
+        return self._facts.listeners(self._ports)
+
+    def close(self) -> None:
+        """Nothing is kept."""
 
 
 def _ask(pid: int, method: str, default: Any) -> Any:

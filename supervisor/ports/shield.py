@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from supervisor.config.model import ShieldMode
@@ -11,6 +11,16 @@ from supervisor.platform import os_facts
 from supervisor.platform.contract import Listener
 from supervisor.ports.owner import users_of
 from supervisor.ports.reserve import Reservation
+
+ByPort = Mapping[int, Sequence[Listener]]
+"""The kernel's table of listeners, sorted once for all shields."""
+
+
+def by_port(listeners: Iterable[Listener]) -> ByPort:
+    found: dict[int, list[Listener]] = {}
+    for listener in listeners:
+        found.setdefault(listener.port, []).append(listener)
+    return found
 
 
 class Finding(NamedTuple):
@@ -41,14 +51,16 @@ class Shield:
         self._ours: set[int] = set()
         self._warned: set[int] = set()
         self._suspicion: _Suspicion | None = None
+        self._cleared: Sequence[Listener] | None = None
+        """Those of the last look, if nothing was found against them."""
 
     @property
     def state(self) -> str:
         """ "up", "lost" or "off"."""
         return self._state
 
-    def look(self, listeners: Sequence[Listener]) -> Finding | None:
-        """One look; `listeners` is the kernel's table, read once for all shields."""
+    def look(self, listeners: ByPort) -> Finding | None:
+        """One look. Listeners that are the very same object as in the last one aren't looked at anew."""
         if self._state != "up":
             return None
         suspicion = self._suspect(listeners)
@@ -65,12 +77,17 @@ class Shield:
         where = f"{self._reservation.service}'s port {self._reservation.port}"
         return Finding(suspicion.lost, f"the shield of {where} {what}: {suspicion.problem}")
 
-    def _suspect(self, listeners: Sequence[Listener]) -> _Suspicion | None:
+    def _suspect(self, listeners: ByPort) -> _Suspicion | None:
         if problem := self._reservation.lock.intact():
             return _Suspicion(None, f"{problem} ({self._reservation.lock.path})")
         if self._mode is not ShieldMode.TREE:
             return None
-        return self._stranger([found for found in listeners if found.port == self._reservation.port])
+        here = listeners.get(self._reservation.port, ())
+        if here is self._cleared:
+            return None
+        suspicion = self._stranger(here)
+        self._cleared = None if suspicion else here
+        return suspicion
 
     def _stranger(self, here: Sequence[Listener]) -> _Suspicion | None:
         inodes = {listener.inode for listener in here}

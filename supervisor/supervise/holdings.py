@@ -8,13 +8,13 @@ from supervisor.clock import Clock
 from supervisor.errors import PortsupError
 from supervisor.plan.plan import UnitPlan
 from supervisor.plan.pool import PoolPlan
-from supervisor.platform import Listener, Owner, os_facts
+from supervisor.platform import Owner, os_facts
 from supervisor.ports.listening import Listening
 from supervisor.ports.lock import LockFolder
 from supervisor.ports.owner import users_of
 from supervisor.ports.probe import is_free
 from supervisor.ports.reserve import InstanceClaim, Reservation, listening_of, reserve_again
-from supervisor.ports.shield import Finding, Shield
+from supervisor.ports.shield import ByPort, Finding, Shield
 
 Wants = Sequence[tuple[PoolPlan, int | None, Collection[int]]]
 """Pools to claim a port of, the port to try first, and those not to take."""
@@ -95,7 +95,7 @@ class Holdings:
         except PortsupError:
             return True
 
-    def look(self, listeners: Sequence[Listener]) -> list[Finding]:
+    def look(self, listeners: ByPort) -> list[Finding]:
         """One look of every shield."""
         findings = [found for shield in self._shields.values() if (found := shield.look(listeners))]
         self.lost = self.lost or any(found.lost for found in findings)

@@ -17,10 +17,10 @@ from supervisor.clock import Clock
 from supervisor.config.model import OnLost, ReadyKind
 from supervisor.errors import OutOfResources, PortsupError
 from supervisor.plan.plan import UnitPlan, url
-from supervisor.platform import Listener, os_facts
+from supervisor.platform import os_facts
 from supervisor.ports.lock import LockFolder
 from supervisor.ports.reserve import InstanceClaim, Reservation
-from supervisor.ports.shield import elsewhere
+from supervisor.ports.shield import ByPort, elsewhere
 from supervisor.process.child import Exit, signal_name
 from supervisor.process.reap import Forest
 from supervisor.snapshot import ServiceSnapshot
@@ -528,10 +528,10 @@ class Unit:
             who = f": {'; '.join(error.details)}" if error.details else ""
             self._handle(Event.SHIELD_LOST, f"shield lost, and {error.message}{who}")
 
-    def watch(self, listeners: Sequence[Listener]) -> None:
+    def watch(self, listeners: ByPort) -> None:
         """One round of the watcher, with the kernel's table of listeners."""
         # With no child there is nobody to stop: the port is probed before the next one is spawned.
-        for finding in self.holdings.look(listeners if self._run is not None else ()):
+        for finding in self.holdings.look(listeners if self._run is not None else {}):
             if finding.lost:
                 self._lose(finding.message)
                 return

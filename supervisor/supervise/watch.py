@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from supervisor.config.model import ShieldMode
-from supervisor.platform import Listener, os_facts
-from supervisor.ports.shield import elsewhere
+from supervisor.platform import Listener, ListenerTable, os_facts
+from supervisor.ports.shield import ByPort, by_port, elsewhere
 from supervisor.supervise.unit import LIVE, Unit
 
 PERIOD = 1.0
@@ -31,42 +31,68 @@ class Watcher:
         self._units = units
         self._look_at_instance = look_at_instance
         self._report_bug = report_bug
-        self._told: dict[str, int] = {}
-        """Service → the spawn about which people were told where it listens."""
+        self._table: ListenerTable | None = None
+        self._listeners: Sequence[Listener] = ()
+        self._by_port: ByPort = {}
+        self._settled: dict[str, int] = {}
+        """Service → the spawn of which it is known that it listens on its port, or people were told where
+        it does."""
 
     async def run(self) -> None:
-        while True:
-            await asyncio.sleep(PERIOD)
-            try:
-                await self._look_at_instance()
-                self.round()
-            except Exception as bug:
-                self._report_bug("the watcher", bug)  # and go on: without a watcher no shield is one
+        try:
+            while True:
+                await asyncio.sleep(PERIOD)
+                await self._look()
+        finally:
+            if self._table is not None:
+                self._table.close()
+
+    async def _look(self) -> None:
+        try:
+            await self._look_at_instance()
+            self.round()
+        except Exception as bug:
+            self._report_bug("the watcher", bug)  # and go on: without a watcher no shield is one
 
     def round(self) -> None:
         units = self._units()
         if not any(unit.holdings.reservations for unit in units):
             return
-        listeners = os_facts.listeners()
+        self._read_table(units)
         for unit in units:
-            unit.watch(listeners)
-            self._look_elsewhere(unit, listeners)
+            unit.watch(self._by_port)
+            if self._is_due(unit):
+                self._look_elsewhere(unit)
 
-    def _look_elsewhere(self, unit: Unit, listeners: Sequence[Listener]) -> None:
+    def _read_table(self, units: Sequence[Unit]) -> None:
+        if self._table is None:
+            self._table = os_facts.listener_table(_span(units))
+        listeners = self._table.read()
+        if listeners is not self._listeners:
+            self._listeners = listeners
+            self._by_port = by_port(listeners)
+
+    def _look_elsewhere(self, unit: Unit) -> None:
         """A child that doesn't listen on its port, though it had the time: say where it does."""
         own = frozenset(unit.holdings.ports.values())
-        if not self._is_due(unit) or any(listener.port in own for listener in listeners):
-            return
-        ports = elsewhere(unit.tree_pids, listeners, own)
-        if ports or (unit.ready and (unit.live_for or 0.0) >= LISTENS_AT_ALL):
-            self._told[unit.name] = unit.spawns
+        if own.isdisjoint(self._by_port):
+            ports = elsewhere(unit.tree_pids, os_facts.listeners(), own)
+            if not ports and not (unit.ready and (unit.live_for or 0.0) >= LISTENS_AT_ALL):
+                return
             unit.warn_elsewhere(ports)
+        self._settled[unit.name] = unit.spawns
 
     def _is_due(self, unit: Unit) -> bool:
         return (
-            unit.state in LIVE
+            self._settled.get(unit.name) != unit.spawns
+            and unit.state in LIVE
             and unit.plan.service.shield is ShieldMode.TREE
             and unit.holdings.main_port is not None
             and (unit.live_for or 0.0) >= LISTENS_SOON
-            and self._told.get(unit.name) != unit.spawns
         )
+
+
+def _span(units: Iterable[Unit]) -> range:
+    """From the first to the last port of all pools: what a claim can come to hold lies within."""
+    ports = [port for unit in units for pool in unit.plan.pools for port in pool.ports]
+    return range(min(ports), max(ports) + 1)

@@ -11,7 +11,7 @@ import pytest
 from harness import foreigner, wait_until
 
 from supervisor.platform import os_facts, sockdiag
-from supervisor.platform.contract import Listener
+from supervisor.platform.contract import Listener, ListenerTable
 
 FAMILIES = {
     "127.0.0.1": socket.AF_INET,
@@ -34,7 +34,7 @@ def test_both_ways_tell_the_same(ports_block: int, host: str, table: object) -> 
     assert callable(table)
     with listening(host, ports_block) as server:
         inode = os.fstat(server.fileno()).st_ino
-        assert Listener(host, ports_block, inode, os.geteuid()) in list(table(FAMILIES[host]))
+        assert Listener(host, ports_block, inode, os.geteuid()) in list(table())
 
 
 def test_only_those_who_listen_are_listed(ports_block: int) -> None:
@@ -64,6 +64,69 @@ def test_a_long_answer_is_read_to_its_end(ports_block: int) -> None:
             stack.enter_context(listening("127.0.0.1", port))
         assert {listener.port for listener in os_facts.listeners(wanted)} == wanted
     wait_until(lambda: not os_facts.listeners(wanted), 5, "their end")
+
+
+@contextlib.contextmanager
+def table_of(ports: range) -> Iterator[ListenerTable]:
+    with contextlib.closing(os_facts.listener_table(ports)) as table:
+        yield table
+
+
+def test_a_table_tells_what_changed(ports_block: int) -> None:
+    """The very same object while the listeners are the same ones, whoever waits in their queues."""
+    one, two = ports_block, ports_block + 1
+    with table_of(range(one, two + 1)) as table:
+        assert list(table.read()) == []
+        with listening("127.0.0.1", one), listening("::1", two) as other:
+            found = table.read()
+            assert {(listener.address, listener.port) for listener in found} == {
+                ("127.0.0.1", one),
+                ("::1", two),
+            }
+            assert table.read() is found
+            with socket.create_connection(("127.0.0.1", one)):
+                assert table.read() is found
+            other.close()
+            assert [listener.port for listener in table.read()] == [one]
+        assert list(table.read()) == []
+
+
+def test_a_table_is_of_its_own_ports(ports_block: int) -> None:
+    """Neither the port before the first nor the one behind the last."""
+    inner = range(ports_block + 1, ports_block + 3)
+    with contextlib.ExitStack() as stack:
+        for port in range(ports_block, ports_block + 4):
+            stack.enter_context(listening("127.0.0.1", port))
+        table = stack.enter_context(table_of(inner))
+        assert {listener.port for listener in table.read()} == set(inner)
+
+
+def test_a_table_of_many_datagrams(ports_block: int) -> None:
+    """Read to its end when it is new, when it is known, and when only a part of it has changed."""
+    with contextlib.ExitStack() as stack:
+        for port in range(ports_block, ports_block + 600):
+            stack.enter_context(listening("127.0.0.1", port))
+        table = stack.enter_context(table_of(range(ports_block, ports_block + 1000)))
+        found = table.read()
+        assert len(found) == 600 and table.read() is found
+        with listening("127.0.0.1", ports_block + 600):
+            assert len(table.read()) == 601
+        assert len(table.read()) == 600
+
+
+def test_a_table_outlives_a_broken_socket(ports_block: int) -> None:
+    """What can't be asked of netlink is read from /proc, and netlink is tried anew the next time."""
+    with (
+        contextlib.closing(sockdiag.Table(range(ports_block, ports_block + 1))) as table,
+        listening("127.0.0.1", ports_block),
+        listening("127.0.0.1", ports_block + 1),
+    ):
+        found = table.read()
+        broken = table._netlink
+        assert broken is not None
+        broken.close()
+        assert table.read() is found
+        assert table.read() is found and table._netlink not in (None, broken)
 
 
 def unheard(port: int, young: float = 60.0) -> int:

@@ -17,7 +17,7 @@ from supervisor.config.model import ShieldMode
 from supervisor.platform import os_facts
 from supervisor.ports.lock import LockFolder
 from supervisor.ports.reserve import Reservation, reserve
-from supervisor.ports.shield import Finding, Shield, elsewhere
+from supervisor.ports.shield import Finding, Shield, by_port, elsewhere
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def nobody() -> Collection[int]:
 
 
 def look(shield: Shield) -> Finding | None:
-    return shield.look(os_facts.listeners())
+    return shield.look(by_port(os_facts.listeners()))
 
 
 def lost(shield: Shield) -> str:
@@ -148,6 +148,19 @@ def test_lost_with_the_lock_file(
     damage(reservation.lock.path)
     message = lost(Shield(reservation, mode, nobody))
     assert words in message and str(reservation.lock.path) in message
+
+
+def test_an_unchanged_table_excuses_nobody(reservation: Reservation) -> None:
+    """The very same table in each look: a stranger is found in the second, and so is what was done to the
+    lock file behind a tree that was cleared."""
+    with foreigner(reservation.port) as process:
+        table = by_port(os_facts.listeners())
+        strange = Shield(reservation, ShieldMode.TREE, nobody)
+        assert strange.look(table) is None and strange.look(table) is not None
+        ours = Shield(reservation, ShieldMode.TREE, lambda: (process.pid,))
+        assert [ours.look(table) for _ in range(3)] == [None] * 3
+        reservation.lock.path.unlink()
+        assert ours.look(table) is None and ours.look(table) is not None
 
 
 def test_mode_lock_looks_at_the_lock_alone(reservation: Reservation) -> None:

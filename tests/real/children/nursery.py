@@ -39,7 +39,7 @@ from supervisor.ports.reserve import (  # noqa: E402
     reserve,
     reserve_again,
 )
-from supervisor.ports.shield import Shield  # noqa: E402
+from supervisor.ports.shield import Shield, by_port  # noqa: E402
 from supervisor.process import stop, sweep  # noqa: E402, F401
 from supervisor.process.child import Child  # noqa: E402
 from supervisor.process.guard import GuardLink, guarded  # noqa: E402
@@ -171,7 +171,7 @@ class Instance:
         assert unit.held is not None
         shield = Shield(unit.held, ShieldMode.TREE, partial(self.tree, unit))
         for _ in range(2):
-            shield.look(os_facts.listeners())
+            shield.look(by_port(os_facts.listeners()))
         if shield.state == "lost":
             self.stop(service)
         return shield.state
