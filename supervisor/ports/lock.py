@@ -126,7 +126,7 @@ class HeldLock:
         self.fd = fd
         self.identity = (found.st_dev, found.st_ino)
         self._written = b""
-        self._stamp = (found.st_mtime_ns, found.st_size)
+        self._unchanged_since = 0
 
     def write(self, record: Record) -> None:
         """Commit `record`. Raises PortsupError (disk full and the like); the lock stays held."""
@@ -142,7 +142,7 @@ class HeldLock:
                 hint="make room there, or name another folder in PORTSUP_LOCK_DIR",
             ) from error
         self._written = data
-        self._remember_stamp()
+        self._unchanged_since = 0  # unknown: the next look reads it
 
     def intact(self) -> str | None:
         """None while the path still leads to our file with our record in it, else what is wrong.
@@ -153,17 +153,19 @@ class HeldLock:
             found = os.lstat(self.path)
             if (found.st_dev, found.st_ino) != self.identity:
                 return "the lock file was replaced"
+            # Moved by whatever is done to a file: to its content, mode or name.
+            if found.st_ctime_ns == self._unchanged_since:
+                return None
             if stat.S_IMODE(found.st_mode) != FILE_MODE:
                 os.fchmod(self.fd, FILE_MODE)
         except FileNotFoundError:
             return "the lock file was deleted"
         except OSError as error:
             return f"the lock file can't be reached: {error.strerror}"
-        if (found.st_mtime_ns, found.st_size) == self._stamp:
-            return None
+        since = os.fstat(self.fd).st_ctime_ns  # first: who writes while we read is seen in the next look
         if os.pread(self.fd, MAX_BYTES, 0) != self._written:
             return "its record was overwritten"
-        self._remember_stamp()
+        self._unchanged_since = since
         return None
 
     def leads_here(self) -> bool:
@@ -189,10 +191,6 @@ class HeldLock:
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)
-
-    def _remember_stamp(self) -> None:
-        found = os.fstat(self.fd)
-        self._stamp = (found.st_mtime_ns, found.st_size)
 
 
 class Busy(NamedTuple):
