@@ -3,13 +3,14 @@
 A terminal that is paused (Ctrl-S) or a pipe whose reader hangs must not block a child or the event
 loop. Making the descriptor non-blocking would do the same to the user's shell, which shares it; so a
 thread writes, and what it can't keep up with is counted and dropped: these are copies, the log files
-have every line.
+have every line. A file keeps nobody waiting: into one all is written at once.
 """
 
 from __future__ import annotations
 
 import os
 import select
+import stat
 import threading
 from collections import deque
 
@@ -17,10 +18,11 @@ BACKLOG_BYTES = 4 * 1024 * 1024
 
 
 class Outlet:
-    """One descriptor (not owned) with one writer thread, started by the first write."""
+    """One descriptor (not owned), with one writer thread if it isn't a file, started by the first write."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
+        self._is_file = _is_file(fd)
         self._queue: deque[bytes] = deque()
         self._queued = 0
         self._skipped = 0
@@ -30,7 +32,13 @@ class Outlet:
         self._thread: threading.Thread | None = None
 
     def write(self, data: bytes) -> None:
-        """Queue whole lines. Never blocks; drops them when the reader is too far behind or gone."""
+        """Take whole lines. Never blocks; drops them when the reader is too far behind or gone."""
+        if self._is_file:
+            self._write(data)
+        else:
+            self._enqueue(data)
+
+    def _enqueue(self, data: bytes) -> None:
         with self._wake:
             if self._broken or self._closing:
                 return
@@ -56,16 +64,20 @@ class Outlet:
 
     def _run(self) -> None:
         while (batch := self._next()) is not None:
-            try:
-                _write_all(self._fd, batch)
-            except OSError:
-                self._broken = True  # the reader went away: the instance goes on without it
-                return
+            self._write(batch)
+
+    def _write(self, data: bytes) -> None:
+        if self._broken:
+            return
+        try:
+            _write_all(self._fd, data)
+        except OSError:
+            self._broken = True  # the reader went away: the instance goes on without it
 
     def _next(self) -> bytes | None:
         with self._wake:
             while not self._queue:
-                if self._closing:
+                if self._closing or self._broken:
                     return None
                 self._wake.wait()
             self._tell_skipped()
@@ -81,6 +93,13 @@ class Outlet:
             self._wake.notify()
         if self._thread is not None:
             self._thread.join(timeout)
+
+
+def _is_file(fd: int) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(fd).st_mode)
+    except OSError:
+        return False  # closed: the first write will tell
 
 
 def _write_all(fd: int, data: bytes) -> None:

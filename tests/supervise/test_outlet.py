@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from harness import wait_until
@@ -47,6 +48,18 @@ def test_everything_reaches_a_reader(pipe: tuple[int, int]) -> None:
     os.close(pipe[1])
     reader.join()
     assert b"".join(got) == b"".join(b"%d\n" % i for i in range(1000))
+
+
+def test_a_file_gets_everything_at_once(tmp_path: Path) -> None:
+    """No line is dropped however fast they come, and nothing is left to be written later."""
+    before = threading.active_count()
+    with (tmp_path / "out").open("wb") as file:
+        outlet = Outlet(file.fileno())
+        for _ in range(4):
+            outlet.write(LINE * (BACKLOG_BYTES // len(LINE)))
+        assert os.fstat(file.fileno()).st_size == 4 * BACKLOG_BYTES
+        assert threading.active_count() == before
+        outlet.close()
 
 
 def test_a_stalled_reader_blocks_nobody(pipe: tuple[int, int]) -> None:
