@@ -147,9 +147,9 @@ class _Instance:
         started = self._first_wave()
         remember_instance(self._config, self._plan.instance)
 
-        import asyncio
+        from supervisor.supervise.loop import run
 
-        return asyncio.run(self._supervise(link, announce, started))
+        return run(self._supervise(link, announce, started))
 
     async def _supervise(self, link: GuardLink, announce: Announce, started: dict[str, Started]) -> int:
         from supervisor.control.server import ControlServer
