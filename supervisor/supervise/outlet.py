@@ -3,7 +3,7 @@
 A terminal that is paused (Ctrl-S) or a pipe whose reader hangs must not block a child or the event
 loop. Making the descriptor non-blocking would do the same to the user's shell, which shares it; so a
 thread writes, and what it can't keep up with is counted and dropped: these are copies, the log files
-have every line. A file keeps nobody waiting: into one all is written at once.
+have every line. A file takes what it gets: when the thread is behind with one it is waited for.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from collections import deque
 
 BACKLOG_BYTES = 4 * 1024 * 1024
 
+FILE_SECONDS = 1.0
+"""A file that takes nothing for longer, as on a server that is gone, is no better than a pipe."""
+
 
 class Outlet:
-    """One descriptor (not owned), with one writer thread if it isn't a file, started by the first write."""
+    """One descriptor (not owned), with one writer thread, started by the first write."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -32,17 +35,14 @@ class Outlet:
         self._thread: threading.Thread | None = None
 
     def write(self, data: bytes) -> None:
-        """Take whole lines. Never blocks; drops them when the reader is too far behind or gone."""
-        if self._is_file:
-            self._write(data)
-        else:
-            self._enqueue(data)
-
-    def _enqueue(self, data: bytes) -> None:
+        """Queue whole lines. Waits for nobody but a file; drops them when the reader is too far behind or
+        gone."""
         with self._wake:
+            if self._is_file:
+                self._is_file = self._wake.wait_for(lambda: self._has_room(data), FILE_SECONDS)
             if self._broken or self._closing:
                 return
-            if self._queue and self._queued + len(data) > BACKLOG_BYTES:
+            if not self._has_room(data):
                 self._skipped += data.count(b"\n")
                 return
             self._tell_skipped()
@@ -51,6 +51,9 @@ class Outlet:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=f"outlet-{self._fd}", daemon=True)
             self._thread.start()
+
+    def _has_room(self, data: bytes) -> bool:
+        return self._broken or not self._queue or self._queued + len(data) <= BACKLOG_BYTES
 
     def _take(self, data: bytes) -> None:
         self._queue.append(data)
@@ -64,26 +67,28 @@ class Outlet:
 
     def _run(self) -> None:
         while (batch := self._next()) is not None:
-            self._write(batch)
+            try:
+                _write_all(self._fd, batch)
+            except OSError:
+                self._give_up()  # the reader went away: the instance goes on without it
+                return
 
-    def _write(self, data: bytes) -> None:
-        if self._broken:
-            return
-        try:
-            _write_all(self._fd, data)
-        except OSError:
-            self._broken = True  # the reader went away: the instance goes on without it
+    def _give_up(self) -> None:
+        with self._wake:
+            self._broken = True
+            self._wake.notify()
 
     def _next(self) -> bytes | None:
         with self._wake:
             while not self._queue:
-                if self._closing or self._broken:
+                if self._closing:
                     return None
                 self._wake.wait()
             self._tell_skipped()
             batch = b"".join(self._queue)
             self._queue.clear()
             self._queued = 0
+            self._wake.notify()
             return batch
 
     def close(self, timeout: float = 1.0) -> None:
