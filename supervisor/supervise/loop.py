@@ -1,7 +1,7 @@
 """The event loop, without OpenSSL.
 
-asyncio imports `ssl` where there is one. Nothing that a supervisor speaks is encrypted, and each would have
-it for as long as it lives: 1.5 MiB, and an eighth of the time from its claims to its control socket.
+asyncio imports `ssl` where there is one. Nothing that a supervisor speaks is encrypted, and each would keep
+1.5 MiB of it for as long as it lives.
 """
 
 from __future__ import annotations
