@@ -1,4 +1,4 @@
-"""portsup against a bare loop of subprocess.Popen, on this machine. See README.md beside this file."""
+"""portsup against a bare loop of subprocess.Popen and against its peers, on this machine. See README.md."""
 
 from __future__ import annotations
 
@@ -6,93 +6,110 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-import growing  # noqa: E402 - these need the tests' harness
+import claiming  # noqa: E402 - these need the tests' harness
+import growing  # noqa: E402
 import guarding  # noqa: E402
+import idling  # noqa: E402
+import installing  # noqa: E402
 import measures  # noqa: E402
+import peers  # noqa: E402
+import portpicking  # noqa: E402
+import printing  # noqa: E402
 import psutil  # noqa: E402
 import watching  # noqa: E402
-from launchers import Bare, Launcher, Portsup, stage  # noqa: E402
+from bounds import BOUNDS, Bound, broken  # noqa: E402
+from figures import Case, Turn  # noqa: E402
+from launchers import Bare, Portsup  # noqa: E402
+from report import tables  # noqa: E402
+from rounds import Row, rounds, tiny_server, warm_up  # noqa: E402
 
-CASES = (*measures.CASES, *guarding.CASES, *watching.CASES, *growing.CASES)
-
-QUIET_PERCENT = 15.0
-QUIET_PATIENCE = 6.0
-
-
-def tiny_server(folder: Path) -> tuple[str, ...]:
-    """Its command: compiled where there is a compiler."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        return sys.executable, "-I", "-S", str(HERE / "tinyserver.py")
-    program = folder / "tinyserver"
-    subprocess.run([compiler, "-O2", "-o", program, HERE / "tinyserver.c"], check=True)
-    return (str(program),)
-
-
-def wait_until_quiet() -> float:
-    """Wait a little for the machine to be idle; the busy share in percent that was seen last."""
-    deadline = time.monotonic() + QUIET_PATIENCE
-    while (busy := psutil.cpu_percent(0.3)) > QUIET_PERCENT and time.monotonic() < deadline:
-        pass
-    return busy
+CASES = (
+    *measures.CASES,
+    *idling.CASES,
+    *printing.CASES,
+    *claiming.CASES,
+    *guarding.CASES,
+    *watching.CASES,
+    *growing.CASES,
+)
+CHECKED = "abcdefg"
+CHECK_ROUNDS = 3
+OWN: Turn = (Portsup, Bare)
 
 
-def warm_up(server: tuple[str, ...]) -> None:
-    """One uncounted start of each: the disk's cache and .pyc files are part of no figure."""
-    for kind in (Bare, Portsup):
-        with stage(server) as run:
-            launcher: Launcher = kind(run)
-            launcher.start(1)
-            run.events.all_ready(1)
-            launcher.stop()
+def main() -> int:
+    options = arguments()
+    if options.check:
+        return check(options.only & set(CHECKED))
+    measured(options.rounds, options.only, options.peers)
+    return 0
 
 
-def rounds(count: int, only: str, server: tuple[str, ...]) -> Iterator[dict[str, object]]:
-    """Every figure as a row with the round that it was taken in."""
-    cases = [case for case in CASES if set(case.letters) & set(only)]
-    for number in range(count):
-        turn: Sequence[type[Launcher]] = (Bare, Portsup) if number % 2 else (Portsup, Bare)
-        for case in cases:
-            if number % case.every:
-                continue
-            busy = wait_until_quiet()
-            for figure in case.measure(server, turn):
-                print(".", end="", file=sys.stderr, flush=True)
-                yield {**asdict(figure), "round": number, "busy_percent_before": busy}
-    print(file=sys.stderr)
+def arguments() -> argparse.Namespace:
+    every = ",".join(sorted({letter for case in CASES for letter in case.letters}))
+    names = ",".join(peers.NAMES)
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured (5)")
+    parser.add_argument("--only", type=names_in, default=every, metavar="a,b", help="only these measurements")
+    parser.add_argument(
+        "--peers", type=names_in, nargs="?", const=names, default="", metavar="NAMES", help=f"beside {names}"
+    )
+    parser.add_argument("--check", action="store_true", help="in a minute: exit 1 if a bound isn't kept")
+    options = parser.parse_args()
+    if unknown := options.peers - set(peers.NAMES):
+        parser.error(f"no peer is called {', '.join(sorted(unknown))}; there are {names}")
+    return options
 
 
-def table(rows: Sequence[dict[str, object]]) -> str:
-    """Medians as Markdown, a line for each thing measured, in the order of the issue's letters."""
-    lines = ["| | measured | portsup | bare | ratio |", "| --- | --- | ---: | ---: | ---: |"]
-    kinds = sorted({(str(row["case"]), str(row["what"])): str(row["unit"]) for row in rows}.items())
-    for (case, what), unit in kinds:
-        ours, bare = (median(rows, what, launcher) for launcher in ("portsup", "bare"))
-        ratio = f"{ours / bare:.2f}" if bare else "-"
-        lines.append(f"| {case} | {what} | {digits(ours)} {unit} | {digits(bare)} {unit} | {ratio} |")
-    return "\n".join(lines)
+def names_in(text: str) -> set[str]:
+    return set(filter(None, text.split(",")))
 
 
-def digits(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+def check(letters: set[str], bounds: Sequence[Bound] = BOUNDS) -> int:
+    """A few quick rounds. 1, with a line for each bound that is broken, if one is."""
+    with tiny_server() as server:
+        warm_up(server, OWN)
+        rows = list(rounds(CHECK_ROUNDS, chosen(CASES, letters), server, OWN, patience=1))
+    lines = list(broken([row.figure for row in rows], bounds))
+    print("\n".join(lines) or f"all {len(bounds)} bounds are kept")
+    return 1 if lines else 0
 
 
-def median(rows: Sequence[dict[str, object]], what: str, launcher: str) -> float:
-    values = [row["value"] for row in rows if row["what"] == what and row["launcher"] == launcher]
-    return statistics.median([float(str(value)) for value in values])
+def measured(count: int, letters: set[str], names: set[str]) -> None:
+    """Prints the Markdown of README.md, and saves every figure."""
+    there = peers.installed([name for name in peers.NAMES if name in names])
+    cases = CASES + (portpicking.CASES if "portpicker" in there else ())
+    turn = (*OWN, *(kind for kind in peers.LAUNCHERS if kind.name in there))
+    with tiny_server() as server:
+        rows = list(rounds(count, chosen(cases, letters), server, warm_up(server, turn)))
+    print(report(rows, count, there))
+    print(f"\nEvery figure: {os.path.relpath(save(rows))}", file=sys.stderr)
+
+
+def chosen(cases: Sequence[Case], letters: set[str]) -> list[Case]:
+    return [case for case in cases if set(case.letters) & letters]
+
+
+def report(rows: Sequence[Row], count: int, names: Sequence[str]) -> str:
+    facts = machine()
+    busy = statistics.median(row.busy_percent_before for row in rows)
+    versions = [f"{name} {installing.VERSIONS[name]}" for name in names]
+    beside = f" Beside it: {', '.join(versions)}." if versions else ""
+    figures = [row.figure for row in rows]
+    return (
+        f"{facts['cores']} cores, Linux {facts['kernel']}, Python {facts['python']}, {busy:.0f} % busy with\n"
+        f"other things; medians of {count} rounds of one run.{beside}\n\n{tables(figures)}"
+    )
 
 
 def machine() -> dict[str, object]:
@@ -104,34 +121,17 @@ def machine() -> dict[str, object]:
     }
 
 
-def save(rows: Sequence[dict[str, object]]) -> Path:
+def save(rows: Sequence[Row]) -> Path:
     folder = HERE / "results"
     folder.mkdir(exist_ok=True)
     path = folder / time.strftime("%Y%m%d-%H%M%S.json")
-    path.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
+    lines = [
+        {**asdict(row.figure), "round": row.round, "busy_percent_before": row.busy_percent_before}
+        for row in rows
+    ]
+    path.write_text(json.dumps({"machine": machine(), "rows": lines}, indent=1) + "\n")
     return path
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured (5)")
-    parser.add_argument(
-        "--only", default="a,b,c,d,e,f,g,h,i,j", metavar="a,b", help="only these measurements"
-    )
-    options = parser.parse_args()
-    with TemporaryDirectory(prefix="p") as folder:
-        server = tiny_server(Path(folder))
-        warm_up(server)
-        rows = list(rounds(options.rounds, options.only, server))
-    facts = machine()
-    busy = statistics.median([float(str(row["busy_percent_before"])) for row in rows])
-    print(
-        f"{facts['cores']} cores, Linux {facts['kernel']}, Python {facts['python']}, {busy:.0f} % busy with"
-    )
-    print(f"other things; medians of {options.rounds} rounds\n")
-    print(table(rows))
-    print(f"\nEvery figure: {os.path.relpath(save(rows))}")
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -30,6 +30,8 @@ class Events:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self._socket.bind(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
+        self.pids: set[int] = set()
+        """Of all who reported so far."""
 
     def __enter__(self) -> Self:
         return self
@@ -43,6 +45,7 @@ class Events:
         """The next event. Raises TimeoutError."""
         self._socket.settimeout(PATIENCE)
         word, port, pid, at = self._socket.recv(128).split()
+        self.pids.add(int(pid))
         return Event(word.decode(), int(port), int(pid), int(at))
 
     def next(self, kind: str) -> Event:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
-import time
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
-from datagrams import PATIENCE
+from exits import milliseconds_to_the_end
+from figures import Case, Figure, Server, Turn
 from launchers import Launcher, Portsup, Stage, stage
-from measures import Case, Figure, Server, Turn, milliseconds
 
-STUBBORN = (sys.executable, "-I", "-S", str(Path(__file__).with_name("stubborn.py")))
+STUBBORN = (sys.executable, "-E", "-s", "-S", str(Path(__file__).with_name("stubborn.py")))
 SERVICES = 5
 RUNS = 30
 
@@ -50,7 +47,7 @@ def tree_of(run: Stage) -> set[int]:
 def kill_supervisor(run: Stage, launcher: Launcher, tree: Collection[int]) -> tuple[float, float]:
     guard = launcher.process.pid
     (supervisor,) = (process.pid for process in launcher.own_processes() if process.pid != guard)
-    gone, over = milliseconds_to_the_end([supervisor], [*tree, supervisor], [guard])
+    gone, over = milliseconds_to_the_end(lambda: kill([supervisor]), [*tree, supervisor], [guard])
     launcher.process.wait()
     assert not run.home.lock_files(), run.home.lock_files()
     return gone, over
@@ -58,37 +55,14 @@ def kill_supervisor(run: Stage, launcher: Launcher, tree: Collection[int]) -> tu
 
 def kill_all(launcher: Launcher, tree: Collection[int]) -> tuple[float, float]:
     loop = launcher.process.pid
-    gone, over = milliseconds_to_the_end([loop, *tree], tree, [loop])
+    gone, over = milliseconds_to_the_end(lambda: kill([loop, *tree]), tree, [loop])
     launcher.process.wait()
     return gone, over
 
 
-def milliseconds_to_the_end(
-    victims: Collection[int], first: Collection[int], last: Collection[int]
-) -> tuple[float, float]:
-    """SIGKILL `victims`; when have all of `first` ended, and when these and all of `last`?"""
-    with ExitStack() as stack:
-        waiting = {pid: open_exit_fd(stack, pid) for pid in (*first, *last)}
-        began = time.monotonic_ns()
-        for pid in victims:
-            os.kill(pid, signal.SIGKILL)
-        wait_for([waiting[pid] for pid in first])
-        gone = time.monotonic_ns()
-        wait_for([waiting[pid] for pid in last])
-        return milliseconds(gone - began), milliseconds(time.monotonic_ns() - began)
-
-
-def open_exit_fd(stack: ExitStack, pid: int) -> int:
-    descriptor = os.pidfd_open(pid)
-    stack.callback(os.close, descriptor)
-    return descriptor
-
-
-def wait_for(exit_fds: Collection[int]) -> None:
-    """Raises TimeoutError if one of them goes on."""
-    for exit_fd in exit_fds:
-        if not select.select([exit_fd], [], [], PATIENCE)[0]:
-            raise TimeoutError(f"a process did not end within {PATIENCE} s")
+def kill(pids: Collection[int]) -> None:
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
 
 
 def guards_memory(server: Server, turn: Turn) -> Iterator[Figure]:

@@ -1,9 +1,7 @@
-"""The two that are compared: portsup, and a bare loop of subprocess.Popen."""
+"""What is measured, behind one contract, and the two that always are: portsup, and a bare loop of Popen."""
 
 from __future__ import annotations
 
-import os
-import select
 import subprocess
 import sys
 import time
@@ -14,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from datagrams import PATIENCE, Events
-from harness import MARKER, Home, port_block, private_home, write_stack
+from datagrams import Events
+from exits import milliseconds_to_the_end
+from harness import Home, port_block, private_home, write_stack
 
 from supervisor import paths
 
@@ -39,7 +38,7 @@ class Stage:
     def environ(self) -> dict[str, str]:
         """Python's own variables are left out: one that forbids .pyc files would slow every start."""
         clean = {name: value for name, value in self.home.environ.items() if not name.startswith("PYTHON")}
-        return {**clean, "BENCH_NOTIFY": str(self.events.port)}
+        return {**clean, "HOME": str(self.home.folder), "BENCH_NOTIFY": str(self.events.port)}
 
 
 @contextmanager
@@ -48,93 +47,144 @@ def stage(server: tuple[str, ...]) -> Iterator[Stage]:
         yield Stage(home, port, server, events)
 
 
+TO_LOG = "to the log"
+TO_STDOUT = "prefixed, to stdout"
+
+
 class Launcher:
     """One run of a launcher: started once, stopped once."""
 
     name = ""
+    is_peer = False
+    """Somebody else's program: a failure of its is no failure of the measurement."""
+    restarts = True
+    has_status = True
+    detaches = False
+    """The command that starts it exits as soon as all are started."""
+    prints: tuple[str, ...] = ()
+    """Which of TO_LOG and TO_STDOUT its figures of `start_lines` count for."""
+    lines = 1_000_000
+    """For `start_lines`: fewer where that many would take a minute."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.output = stage.home.folder / "output"
         """What the launcher itself prints."""
-        self.log = stage.home.folder / "log"
-        """Where the output of the service of `start_lines` goes."""
+        self.printed = [self.output]
+        """Where the output of the service of `start_lines` goes to."""
+        self._asking: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return self.stage.environ
 
     def start(self, count: int) -> None:
+        """Start services on as many ports, from the stage's first one on."""
         raise NotImplementedError
 
-    def start_lines(self, lines: int) -> None:
+    def start_lines(self) -> None:
+        """Start one service that prints `lines` lines."""
         raise NotImplementedError
 
-    def stop(self) -> int:
-        """Ask it to end with SIGTERM; returns nanoseconds until it has exited."""
-        began = time.monotonic_ns()
+    def status(self) -> Sequence[str]:
+        """Its command that shows how all services are."""
+        raise NotImplementedError
+
+    def status_as_json(self) -> Sequence[str] | None:
+        return None
+
+    def stop(self) -> tuple[float, float]:
+        """Ask it to end; milliseconds until the last service is gone, and until all of it is gone."""
+        if self.detaches:
+            self.process.wait()
+        own = [process.pid for process in self.own_processes()]
+        took = milliseconds_to_the_end(self.request_stop, self.stage.events.pids, own)
+        for process in (self.process, *self._asking):
+            process.wait()
+        return took
+
+    def request_stop(self) -> None:
+        """SIGTERM, where the launcher knows no better way. Doesn't wait."""
         self.process.terminate()
-        self._wait_for_exit()
-        return time.monotonic_ns() - began
 
     def own_processes(self) -> list[psutil.Process]:
-        """Those of the launcher, without the services."""
-        return [psutil.Process(self.process.pid)]
+        """Those of the launcher: all that it started and that aren't services."""
+        return [one for one in self.stage.home.processes() if one.pid not in self.stage.events.pids]
+
+    def run(self, command: Sequence[str]) -> float:
+        """Run a command of the launcher's to its end; returns milliseconds."""
+        began = time.monotonic_ns()
+        subprocess.run(
+            command,
+            cwd=self.stage.home.folder,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+        )
+        return (time.monotonic_ns() - began) / 1e6
 
     def _launch(self, command: Sequence[str]) -> None:
         with self.output.open("wb") as output:
             self.started_at = time.monotonic_ns()
-            self.process = subprocess.Popen(
-                command,
-                env=self.stage.environ,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            self.process = self._spawn(command, subprocess.DEVNULL, output.fileno())
 
-    def _wait_for_exit(self) -> None:
-        """Raises TimeoutError. Not Popen.wait(timeout), which looks only now and then."""
-        exit_fd = os.pidfd_open(self.process.pid)
-        try:
-            if not select.select([exit_fd], [], [], PATIENCE)[0]:
-                raise TimeoutError(f"{self.name} did not end within {PATIENCE} s")
-        finally:
-            os.close(exit_fd)
-        self.process.wait()
+    def _ask(self, command: Sequence[str]) -> None:
+        """Like `run`, but `stop` waits for it."""
+        self._asking.append(self._spawn(command, subprocess.DEVNULL, subprocess.DEVNULL))
+
+    def _spawn(self, command: Sequence[str], stdin: int, output: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command,
+            cwd=self.stage.home.folder,
+            env=self.environ,
+            stdin=stdin,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 class Bare(Launcher):
     name = "bare"
+    prints = (TO_LOG, TO_STDOUT)
 
     def start(self, count: int) -> None:
         loop = [sys.executable, str(HERE / "bare_loop.py"), str(self.stage.first_port), str(count)]
         self._launch([*loop, *self.stage.server])
 
-    def start_lines(self, lines: int) -> None:
-        copy = [sys.executable, str(HERE / "bare_copy.py"), str(self.log)]
-        self._launch([*copy, *self.stage.server, str(lines)])
+    def start_lines(self) -> None:
+        log = self.stage.home.folder / "log"
+        self.printed = [log]
+        copy = [sys.executable, str(HERE / "bare_copy.py"), str(log)]
+        self._launch([*copy, *self.stage.server, "lines", str(self.lines)])
+
+    def status(self) -> Sequence[str]:
+        return sys.executable, "-c", "pass"
+
+    status_as_json = status
 
 
 class Portsup(Launcher):
     name = "portsup"
+    prints = (TO_STDOUT,)
     flags: tuple[str, ...] = ()
 
     def start(self, count: int) -> None:
         service = {"command": list(self.stage.server), "restart": "always", "backoff": AT_ONCE}
         self._up({f"s{n}": {**service, "pool": {"offset": n, "size": 1}} for n in range(count)})
 
-    def start_lines(self, lines: int) -> None:
-        file = self._up({"printer": {"command": [*self.stage.server, str(lines)]}})
+    def start_lines(self) -> None:
+        file = self._up({"printer": {"command": [*self.stage.server, "lines", str(self.lines)]}})
         folder = paths.instance_folder(file, STACK, 1, self.stage.environ)
-        self.log = paths.service_log(paths.log_folder(folder), "printer")
+        log = paths.service_log(paths.log_folder(folder), "printer")
+        self.printed = [log] if self.detaches else [log, self.output]
 
-    def run(self, *arguments: str) -> int:
-        """Run another portsup command to its end; returns nanoseconds."""
-        began = time.monotonic_ns()
-        command = [PORTSUP, *arguments]
-        folder = self.stage.home.folder
-        subprocess.run(command, cwd=folder, env=self.stage.environ, capture_output=True, check=True)
-        return time.monotonic_ns() - began
+    def status(self) -> Sequence[str]:
+        return PORTSUP, "status"
 
-    def own_processes(self) -> list[psutil.Process]:
-        return [process for process in self.stage.home.processes() if MARKER not in process.environ()]
+    def status_as_json(self) -> Sequence[str]:
+        return PORTSUP, "status", "--json"
 
     def _up(self, services: dict[str, Any]) -> Path:
         """Start it; returns the services.toml that it was given."""
@@ -146,8 +196,9 @@ class Portsup(Launcher):
 
 
 class DetachedPortsup(Portsup):
+    detaches = True
+    prints = (TO_LOG,)
     flags = ("--detach",)
 
-    def stop(self) -> int:
-        self._wait_for_exit()
-        return self.run("down")
+    def request_stop(self) -> None:
+        self._ask([PORTSUP, "down"])

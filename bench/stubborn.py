@@ -1,6 +1,6 @@
 """A service that is hard to end: it ignores TERM and leaves a worker in a session of its own, which does too.
 
-Run it as `python -I -S`. Listener and worker tell that they are there: `ready` and `worker`.
+Run it as `python -E -s -S`. Listener and worker tell that they are there: `ready` and `worker`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ import signal
 import socket
 import time
 
+from reporting import tell
 
-def tell(event: str) -> None:
-    text = f"{event} {os.environ['PORT']} {os.getpid()} {time.monotonic_ns()}"
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.sendto(text.encode(), ("127.0.0.1", int(os.environ["BENCH_NOTIFY"])))
+PORT = int(os.environ["PORT"])
 
 
 def sleep_for_ever() -> None:
@@ -31,13 +29,13 @@ def leave_a_worker() -> None:
     os.setsid()
     if os.fork():
         os._exit(0)
-    tell("worker")
+    tell("worker", PORT)
     sleep_for_ever()
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     leave_a_worker()
-    with socket.create_server(("127.0.0.1", int(os.environ["PORT"]))):
-        tell("ready")
+    with socket.create_server(("127.0.0.1", PORT)):
+        tell("ready", PORT)
         sleep_for_ever()

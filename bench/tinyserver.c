@@ -1,7 +1,7 @@
-/* The smallest useful service: listens on 127.0.0.1:$PORT, accepts and closes.
+/* The smallest useful service: listens on 127.0.0.1:PORT, accepts and closes.
  *
- *   tinyserver          serve
- *   tinyserver LINES    write LINES lines of 80 bytes and "end of lines" to stdout instead, then sleep
+ *   tinyserver [PORT]         serve on that port, or on $PORT
+ *   tinyserver lines COUNT    write COUNT lines of 80 bytes and "end of lines" to stdout instead, then sleep
  *
  * It tells 127.0.0.1:$BENCH_NOTIFY by UDP what happens when: "EVENT PORT PID CLOCK_MONOTONIC_NS",
  * with the events ready, begin and done. So nobody has to poll while something is timed.
@@ -18,9 +18,9 @@
 
 enum { LINE = 80, BATCH = 512 };
 
-static struct sockaddr_in loopback(const char *port)
+static struct sockaddr_in loopback(const char *number)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(port))};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(number))};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     return address;
 }
@@ -31,12 +31,14 @@ static const char *variable(const char *name)
     return value ? value : "0";
 }
 
+static const char *port = "0";
+
 static void tell(const char *event)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     char text[96];
-    int length = snprintf(text, sizeof text, "%s %s %d %lld", event, variable("PORT"), (int)getpid(),
+    int length = snprintf(text, sizeof text, "%s %s %d %lld", event, port, (int)getpid(),
                           now.tv_sec * 1000000000LL + now.tv_nsec);
     struct sockaddr_in to = loopback(variable("BENCH_NOTIFY"));
     int udp = socket(AF_INET, SOCK_DGRAM, 0);
@@ -76,7 +78,7 @@ static int print_lines(long lines)
 
 static int serve(void)
 {
-    struct sockaddr_in address = loopback(variable("PORT"));
+    struct sockaddr_in address = loopback(port);
     int one = 1, server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(server, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(server, (struct sockaddr *)&address, sizeof address) || listen(server, 128)) {
@@ -90,5 +92,8 @@ static int serve(void)
 
 int main(int argc, char **argv)
 {
-    return argc > 1 ? print_lines(atol(argv[1])) : serve();
+    if (argc > 2)
+        return print_lines(atol(argv[2]));
+    port = argc > 1 ? argv[1] : variable("PORT");
+    return serve();
 }

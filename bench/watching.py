@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from figures import Case, Figure, Server, Turn, milliseconds
+from idling import cpu_seconds
 from launchers import Portsup, stage
-from measures import Case, Figure, Server, Turn, cpu_seconds, milliseconds
 
 PORTS = 100
 CONNECTIONS = 2000
