@@ -58,9 +58,10 @@ def broken(figures: Sequence[Figure], bounds: Sequence[Bound] = BOUNDS) -> Itera
 
 
 def reached_for(figures: Sequence[Figure], bound: Bound) -> float | None:
-    """The best of all rounds on both sides: whatever else runs on the machine only ever slows."""
-    best: Callable[[Sequence[float]], float] = max if bound.at_least else min
+    """The best of all rounds on both sides: whatever else runs on the machine only ever slows. What
+    isn't a ratio doesn't hang on the machine so: there the worst counts."""
     ours, bare = values(figures, bound.what, "portsup"), values(figures, bound.what, "bare")
+    best: Callable[[Sequence[float]], float] = max if bound.at_least else min
     if bound.unit:
-        return best(ours) if ours else None
+        return max(ours, default=None)
     return best(ours) / best(bare) if ours and bare else None

@@ -72,7 +72,7 @@ class Launcher:
         """What the launcher itself prints."""
         self.printed = [self.output]
         """Where the output of the service of `start_lines` goes to."""
-        self._asking: list[subprocess.Popen[bytes]] = []
+        self._spawned: list[subprocess.Popen[bytes]] = []
 
     @property
     def environ(self) -> dict[str, str]:
@@ -99,9 +99,13 @@ class Launcher:
             self.process.wait()
         own = [process.pid for process in self.own_processes()]
         took = milliseconds_to_the_end(self.request_stop, self.stage.events.pids, own)
-        for process in (self.process, *self._asking):
-            process.wait()
+        self.reap()
         return took
+
+    def reap(self) -> None:
+        """Once nothing of it runs any more."""
+        for process in self._spawned:
+            process.wait()
 
     def request_stop(self) -> None:
         """SIGTERM, where the launcher knows no better way. Doesn't wait."""
@@ -131,10 +135,10 @@ class Launcher:
 
     def _ask(self, command: Sequence[str]) -> None:
         """Like `run`, but `stop` waits for it."""
-        self._asking.append(self._spawn(command, subprocess.DEVNULL, subprocess.DEVNULL))
+        self._spawn(command, subprocess.DEVNULL, subprocess.DEVNULL)
 
     def _spawn(self, command: Sequence[str], stdin: int, output: int) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
             cwd=self.stage.home.folder,
             env=self.environ,
@@ -143,6 +147,8 @@ class Launcher:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        self._spawned.append(process)
+        return process
 
 
 class Bare(Launcher):

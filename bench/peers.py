@@ -66,11 +66,14 @@ class Honcho(Peer):
 
 
 class Supervisord(Peer):
+    """In one group, as it stops one group a second."""
+
     name = "supervisor"
     prints = (TO_LOG,)
 
     def _start(self, services: Services) -> None:
-        sections = [SUPERVISORD, *(self._section(*service) for service in services.items())]
+        group = f"[group:{GROUP}]\nprograms={','.join(services)}\n"
+        sections = [SUPERVISORD, group, *(self._section(*service) for service in services.items())]
         self._file("supervisord.conf").write_text("\n".join(sections))
         self.printed = [self._log(PRINTER)]
         self._launch([self._program("supervisord"), "-c", "supervisord.conf"])
@@ -85,6 +88,7 @@ class Supervisord(Peer):
         return self._program("supervisorctl"), "-c", "supervisord.conf", "status"
 
 
+GROUP = "stack"
 SUPERVISORD = """\
 [unix_http_server]
 file=./supervisor.sock
@@ -179,6 +183,7 @@ class Mprocs(Peer):
     name = "mprocs"
     has_status = False
     prints = (TO_LOG,)
+    lines = 100_000
 
     def _start(self, services: Services) -> None:
         procs = {name: {"cmd": list(command), "autorestart": True} for name, command in services.items()}

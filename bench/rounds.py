@@ -73,7 +73,6 @@ def rounds(
             for figure in case.measure(server, everyone if case.peers else own):
                 print(".", end="", file=sys.stderr, flush=True)
                 yield Row(figure, number, busy)
-    print(file=sys.stderr)
 
 
 def wait_until_quiet(patience: float) -> float:

@@ -30,11 +30,16 @@ def on_a_stage(
     kind: type[Launcher], server: Server, measure_one: Callable[[Launcher], Iterator[Figure]]
 ) -> list[Figure]:
     """What one launcher yields. The stage ends what is left of it, also when it fails."""
+    launcher = None
     try:
         with stage(server) as run:
-            return list(measure_one(kind(run)))
+            launcher = kind(run)
+            return list(measure_one(launcher))
     except FAILURES as failure:
         if not kind.is_peer:
             raise
         print(f"\n{kind.name} takes no part in {measure_one.__name__}: {failure}", file=sys.stderr)
         return []
+    finally:
+        if launcher is not None:
+            launcher.reap()
