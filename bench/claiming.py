@@ -28,12 +28,13 @@ def claims(server: Server, turn: Turn) -> Iterator[Figure]:
     """As `portsup up` claims: a port out of each of a hundred pools. At once, all want the same pools."""
     del server, turn
     with private_home() as home, port_block() as first:
-        folder = home.folder / "locks"
+        folder, bare = home.folder / "locks", home.folder / "bare"
         folder.mkdir()
+        bare.mkdir()
         with claimers(folder, [pools(first)] * PROCESSES) as all_:
             for _ in range(REPEATS):
                 yield figure(ALONE, "portsup", rate_of(all_[:1])[0])
-                yield figure(ALONE, "bare", flocks_a_second(folder / "bare"))
+                yield figure(ALONE, "bare", flocks_a_second(bare / "lock"))
                 together, ports = rate_of(all_)
                 yield figure(TOGETHER, "portsup", together)
                 yield Figure("g", TWICE, "portsup", handed_out_twice(ports), "")

@@ -43,7 +43,7 @@ CASES = (
     *growing.CASES,
 )
 OWN: Turn = (Portsup, Bare)
-CHECKED: tuple[tuple[str, int, Turn], ...] = (("abeg", 3, OWN), ("cf", 1, OWN), ("d", 1, (Portsup,)))
+CHECKED: tuple[tuple[str, int, Turn], ...] = (("abe", 3, OWN), ("cfg", 1, OWN), ("d", 1, (Portsup,)))
 """Which measurements, how many rounds, by whom: what takes long is measured once."""
 
 

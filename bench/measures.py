@@ -18,6 +18,8 @@ PYTHON_SERVER = (sys.executable, "-E", "-s", str(Path(__file__).with_name("pyser
 KILLS = 10
 SETTLE_SECONDS = 2.0
 """After which also those that wait a second before they call a service started do so."""
+BREATH_SECONDS = 0.5
+"""Between start and stop, so that what is left to do after the start is no part of the stop."""
 COLD_STARTS = 5
 
 
@@ -28,6 +30,7 @@ def up_and_down(count: int) -> Measure:
     def up_then_stop(launcher: Launcher) -> Iterator[Figure]:
         took = milliseconds_up(launcher, count)
         yield Figure("a", f"up, {count} tiny services", launcher.name, took, "ms")
+        time.sleep(BREATH_SECONDS)
         services, launcher_too = launcher.stop()
         yield Figure("b", f"stop of {count}: services gone", launcher.name, services, "ms")
         yield Figure("b", f"stop of {count}: launcher gone too", launcher.name, launcher_too, "ms")
@@ -88,7 +91,7 @@ def cold_status(launcher: Launcher) -> Iterator[Figure]:
     """(f) whole commands with five services up; the bare one is an interpreter that does nothing."""
     launcher.start(5)
     launcher.stage.events.all_ready(5)
-    time.sleep(SETTLE_SECONDS)
+    time.sleep(BREATH_SECONDS)
     commands = {"status": launcher.status(), "status as JSON": launcher.status_as_json()}
     for _ in range(COLD_STARTS):
         for what, command in commands.items():
