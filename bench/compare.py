@@ -42,6 +42,7 @@ CASES = (
     *watching.CASES,
     *growing.CASES,
 )
+LETTERS = {letter for case in CASES for letter in case.letters}
 OWN: Turn = (Portsup, Bare)
 CHECKED: tuple[tuple[str, int, Turn], ...] = (("abe", 3, OWN), ("cfg", 1, OWN), ("d", 1, (Portsup,)))
 """Which measurements, how many rounds, by whom: what takes long is measured once."""
@@ -50,14 +51,13 @@ CHECKED: tuple[tuple[str, int, Turn], ...] = (("abe", 3, OWN), ("cfg", 1, OWN), 
 def main() -> int:
     options = arguments()
     if options.check:
-        return check(options.only)
+        return check(LETTERS)
     measured(options.rounds, options.only, options.peers)
     return 0
 
 
 def arguments() -> argparse.Namespace:
-    every = ",".join(sorted({letter for case in CASES for letter in case.letters}))
-    names = ",".join(peers.NAMES)
+    every, names = ",".join(sorted(LETTERS)), ",".join(peers.NAMES)
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured (5)")
     parser.add_argument("--only", type=names_in, default=every, metavar="a,b", help="only these measurements")
