@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import statistics
 import sys
 import time
@@ -49,6 +50,7 @@ CHECKED: tuple[tuple[str, int, Turn], ...] = (("abe", 3, OWN), ("cfg", 1, OWN), 
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended then too
     options = arguments()
     if options.check:
         return check(LETTERS)
