@@ -21,10 +21,10 @@ from supervisor.clock import Clock, MonotonicClock
 from supervisor.config.load import load
 from supervisor.config.model import Config, ReadyKind
 from supervisor.errors import PortsupError
-from supervisor.plan.plan import with_dependencies
+from supervisor.plan.plan import Plan, with_dependencies
 from supervisor.platform import os_facts
 from supervisor.ports import owner
-from supervisor.ports.lock import LockFolder
+from supervisor.ports.lock import INHERITED_FD_MIN, LockFolder
 from supervisor.ports.reserve import Reservation, reserve
 from supervisor.process.guard import GuardLink
 from supervisor.process.reap import Forest
@@ -83,11 +83,18 @@ def _claim(order: Order, stack: ExitStack) -> _Instance:
     stack.callback(folder.close)
     claimed = claim_number(config, order.instance, folder)
     stack.callback(claimed.claim.lock.give_back)
+    os_facts.expect_descriptors(_descriptors(claimed.plan))
     names = [unit.name for unit in claimed.plan.units]
     selected = with_dependencies(claimed.plan, order.services or names)
     reservations = reserve(claimed.plan, claimed.claim.record, folder, clock)
     stack.callback(partial(_give_back, reservations))
     return _Instance(order, config, claimed, folder, clock, reservations, selected, stack)
+
+
+def _descriptors(plan: Plan) -> int:
+    """How many a supervisor of this plan has open, or somewhat fewer: locks and perhaps a listening socket,
+    and a service's log, output and exit."""
+    return INHERITED_FD_MIN + sum(3 + 2 * len(unit.pools) for unit in plan.units)
 
 
 def _give_back(reservations: list[Reservation]) -> None:
@@ -143,8 +150,8 @@ class _Instance:
         )
 
     def run(self, link: GuardLink, announce: Announce) -> int:
-        self._tell_start()
         started = self._first_wave()
+        self._tell_start()  # to a console that has a thread, which slows down every spawn
         remember_instance(self._config, self._plan.instance)
 
         from supervisor.supervise.loop import run

@@ -144,40 +144,51 @@ def instance_variables(plan: Plan, claimed: Claimed, *, instance_id: str, data_d
     return result
 
 
-def launch(
-    plan: Plan,
-    unit: UnitPlan,
-    claimed: Claimed,
-    *,
-    instance_id: str,
-    data_dir: Path,
-    environ: Mapping[str, str],
-) -> Launch:
+class Common(NamedTuple):
+    """What all launches of an instance have in common, for as long as its claims stay the same."""
+
+    claimed: Claimed
+    outer: dict[str, str]
+    """The part of the environment that is neither portsup's nor the service's."""
+    own: dict[str, str]
+    """portsup's own variables."""
+    values: dict[str, str]
+    """What `${name}` stands for, but for `${env:…}` and a service's own port."""
+
+
+def common(
+    plan: Plan, claimed: Claimed, *, instance_id: str, data_dir: Path, environ: Mapping[str, str]
+) -> Common:
+    """`environ` is what the supervisor was started with; env files come over it."""
+    return Common(
+        claimed=claimed,
+        outer=inherited(environ) | dict(plan.env),
+        own=instance_variables(plan, claimed, instance_id=instance_id, data_dir=data_dir),
+        values=_values(plan, claimed, data_dir),
+    )
+
+
+def launch(plan: Plan, unit: UnitPlan, shared: Common) -> Launch:
     """Fill in one unit's command, folder, environment and ready check.
 
-    `environ` is what the supervisor was started with and comes over DEFAULTS; env files come over it,
-    then portsup's own variables, then the service's `env`. Raises ConfigError if `${env:NAME}` is not
-    set, or names a port that isn't claimed.
+    The outer environment comes over DEFAULTS, over it portsup's own variables, then the service's `env`.
+    Raises ConfigError if `${env:NAME}` is not set, or names a port that isn't claimed.
     """
     service = unit.service
-    outer = inherited(environ) | dict(plan.env)
-    known = _values(plan, unit, claimed, data_dir)
-    look_up = _look_up(unit.name, known, outer)
-    own = instance_variables(plan, claimed, instance_id=instance_id, data_dir=data_dir)
-    own[variables.SERVICE] = unit.name
-    own |= {pool.env: str(claimed[unit.name][pool.name]) for pool in unit.pools}
+    look_up = _look_up(unit.name, _with_own_port(shared, unit.name), shared.outer)
+    own = shared.own | {variables.SERVICE: unit.name}
+    own |= {pool.env: str(shared.claimed[unit.name][pool.name]) for pool in unit.pools}
     set_by_service = {name: interpolate(text, look_up) for name, text in service.env.items()}
     return Launch(
         argv=tuple(interpolate(word, look_up) for word in service.command),
         cwd=service.cwd,
-        env=DEFAULTS | outer | own | set_by_service,
+        env=DEFAULTS | shared.outer | own | set_by_service,
         set_here=dict(plan.env) | own | set_by_service,
         ready=fill_ready(service.ready, look_up),
     )
 
 
-def _values(plan: Plan, unit: UnitPlan, claimed: Claimed, data_dir: Path) -> dict[str, str]:
-    """What every `${name}` but `${env:…}` stands for in this unit."""
+def _values(plan: Plan, claimed: Claimed, data_dir: Path) -> dict[str, str]:
     result = {
         "instance": str(plan.instance),
         "base_port": str(plan.base_port),
@@ -188,10 +199,15 @@ def _values(plan: Plan, unit: UnitPlan, claimed: Claimed, data_dir: Path) -> dic
     for service, ports in claimed.items():
         for pool, port in ports.items():
             result |= zip(names_of_pool(service, pool), (str(port), url(port)), strict=True)
-    own = claimed.get(unit.name, {}).get(MAIN_POOL)
-    if own is not None:
-        result |= zip(names_of_pool(), (str(own), url(own)), strict=True)
     return result
+
+
+def _with_own_port(shared: Common, service: str) -> dict[str, str]:
+    """What every `${name}` but `${env:…}` stands for in this service."""
+    port = shared.claimed.get(service, {}).get(MAIN_POOL)
+    if port is None:
+        return shared.values
+    return shared.values | dict(zip(names_of_pool(), (str(port), url(port)), strict=True))
 
 
 def _look_up(service: str, known: Mapping[str, str], outer: Mapping[str, str]) -> Callable[[str], str]:

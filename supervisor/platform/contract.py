@@ -165,6 +165,10 @@ class Platform(Protocol):
         """Keep descriptors back, with which this process can look and signal when it has no others."""
         ...
 
+    def expect_descriptors(self, count: int) -> None:
+        """This process will have so many. Call it before a thread is started."""
+        ...
+
     def open_exit_fd(self, pid: int) -> int:
         """A descriptor (close-on-exec) that becomes readable when child `pid` exits."""
         ...

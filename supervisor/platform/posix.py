@@ -139,6 +139,9 @@ class Posix:
     def keep_spares(self) -> None:
         """Nothing is opened to look at a process here."""
 
+    def expect_descriptors(self, count: int) -> None:
+        """Not known to help here."""
+
     def open_exit_fd(self, pid: int) -> int:
         """A kqueue that waits for the exit: it polls as readable then. Raises OSError without kqueue."""
         kqueue: Any = getattr(select, "kqueue", None)

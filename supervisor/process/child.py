@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from supervisor.platform import os_facts
 from supervisor.platform.contract import Owner
 
 if TYPE_CHECKING:
@@ -52,18 +54,27 @@ def signal_name(signum: int) -> str:
 class Child:
     """Leader of a session and process group of its own."""
 
-    owner: Owner
+    pid: int
     exit_fd: int
     """Becomes readable when it exits; -1 once closed."""
     output_fd: int
     """Read end of the pipe that stdout and stderr share, non-blocking; -1 once closed."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], owner: Owner, exit_fd: int, output_fd: int) -> None:
-        self.owner = owner
+    def __init__(self, popen: subprocess.Popen[bytes], exit_fd: int, output_fd: int) -> None:
+        self.pid = popen.pid
         self.exit_fd = exit_fd
         self.output_fd = output_fd
         self._popen = popen
         self._exit: Exit | None = None
+
+    @cached_property
+    def owner(self) -> Owner:
+        """Read when it is asked for, at the latest just before it is reaped: until then its pid is nobody
+        else's, and /proc/PID/stat of a process that is just at its exec makes the reader wait, which fifty
+        spawns in a row feel."""
+        facts = os_facts.process(self.pid)
+        assert facts is not None, "a zombie at the least: only we wait for it"
+        return facts.owner
 
     @property
     def reaped(self) -> bool:

@@ -41,8 +41,7 @@ class Forest:
 
     def plant(self, unit: str, child: Child, locks: Sequence[tuple[int, int]]) -> None:
         """A unit has a new child; `locks` are (device, inode) of its lock files."""
-        self._leaders[child.owner.pid] = _Leader(unit, child)
-        self._known[child.owner] = unit
+        self._leaders[child.pid] = _Leader(unit, child)
         others = {lock: name for lock, name in self._locks.items() if name != unit}
         self._locks = others | dict.fromkeys(locks, unit)
 

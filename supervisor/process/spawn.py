@@ -130,10 +130,7 @@ def _command(spec: ChildSpec) -> list[str]:
 def _adopt(popen: subprocess.Popen[bytes], output_fd: int) -> Child:
     """The caller closes `output_fd` if this fails; the process is ended here."""
     try:
-        facts = os_facts.process(popen.pid)
-        if facts is None:
-            raise OSError(errno.ESRCH, os.strerror(errno.ESRCH))
-        return Child(popen, facts.owner, os_facts.open_exit_fd(popen.pid), output_fd)
+        return Child(popen, os_facts.open_exit_fd(popen.pid), output_fd)
     except BaseException:
         os.killpg(popen.pid, signal.SIGKILL)  # it may have forked already
         popen.wait()

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from supervisor import masking
 from supervisor.clock import Clock
 from supervisor.config import variables
-from supervisor.plan.plan import Launch, Plan, UnitPlan, launch
+from supervisor.plan.plan import Common, Launch, Plan, UnitPlan, common, launch
 from supervisor.ports.reserve import InstanceClaim, Reservation, listening_of
 from supervisor.process.child import Child
 from supervisor.process.reap import Forest
@@ -46,6 +46,7 @@ class Launcher:
     ) -> None:
         self.plan = plan
         self._claim = claim
+        self._common: Common | None = None
         self._claimed: dict[str, dict[str, int]] = {unit.name: {} for unit in plan.units}
         for reservation in reservations:
             self.note(reservation)
@@ -62,17 +63,19 @@ class Launcher:
     def note(self, reservation: Reservation) -> None:
         """A port was claimed: from now on, children are told this one."""
         self._claimed[reservation.service][reservation.pool.name] = reservation.port
+        self._common = None
 
     def prepare(self, unit: UnitPlan) -> Launch:
         """Raises ConfigError if something that the command names isn't there."""
-        return launch(
-            self.plan,
-            unit,
-            self._claimed,
-            instance_id=self._claim.record.instance_id,
-            data_dir=self._data_dir,
-            environ=self._environ,
-        )
+        if self._common is None:
+            self._common = common(
+                self.plan,
+                self._claimed,
+                instance_id=self._claim.record.instance_id,
+                data_dir=self._data_dir,
+                environ=self._environ,
+            )
+        return launch(self.plan, unit, self._common)
 
     def start(self, unit: UnitPlan, reservations: list[Reservation], extra: Mapping[str, str]) -> Started:
         """Spawn it; `extra` comes over its environment. Raises ConfigError or SpawnError."""

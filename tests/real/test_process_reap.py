@@ -149,7 +149,8 @@ def test_a_recycled_session_number_is_not_taken_for_the_old_one(grove: Grove) ->
     worker, middle = os_facts.process(grove.pid("web")), grove.pid("web", "middle")
     assert worker is not None
     with subprocess.Popen(["/bin/true"]) as process:
-        gone = Child(process, Owner(worker.pid, worker.started - 1), -1, -1)
+        gone = Child(process, -1, -1)
+        gone.owner = Owner(worker.pid, worker.started - 1)
         gone.poll()
     assert gone.reaped
     grove.forest.plant("old", gone, [])
