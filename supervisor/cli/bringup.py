@@ -196,6 +196,7 @@ class _Instance:
             notify_path=self._notify_path,
             echo=self._console.lines if self._console else None,
             changed=lambda: supervisor().changed(),
+            tree_changed=lambda: supervisor().tree_changed(),
             ports_changed=lambda unit: supervisor().ports_changed(unit),
         )
 

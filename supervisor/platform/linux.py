@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
+READ_BYTES = 65536
+
 LISTS = 50
 """How often /proc is listed for one look at all processes, where new ones come faster than they are read."""
 
@@ -206,8 +208,15 @@ def _read(path: str) -> bytes:
 
 
 def _read_all(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:
-        return file.read()
+    # Not by open(), which asks the kernel for three more things that are no news of a /proc file.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        pieces = []
+        while piece := os.read(descriptor, READ_BYTES):
+            pieces.append(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(descriptor)
 
 
 def _names(folder: str) -> list[str]:

@@ -96,7 +96,8 @@ class Shield:
         if inodes <= self._ours | self._warned:
             return None
         # A socket that we bind ourselves and hand down is ours before the child has it.
-        self._ours |= inodes & _sockets((*self._tree(), os.getpid()))
+        binder = () if self._reservation.listening is None else (os.getpid(),)
+        self._ours |= inodes & _sockets((*self._tree(), *binder))
         return self._who([listener for listener in here if listener.inode not in self._ours])
 
     def _who(self, strangers: Sequence[Listener]) -> _Suspicion | None:

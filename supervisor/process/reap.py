@@ -8,7 +8,7 @@ adopted orphan has to be told by what it carries.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import NamedTuple
 
 from supervisor.platform import os_facts
@@ -45,16 +45,17 @@ class Forest:
         others = {lock: name for lock, name in self._locks.items() if name != unit}
         self._locks = others | dict.fromkeys(locks, unit)
 
-    def look(self) -> Mapping[str | None, list[Process]]:
-        """Every live process (no zombies) below this one, by unit."""
+    def look(self, wanted: Container[str | None] | None = None) -> Mapping[str | None, list[Process]]:
+        """Every live process (no zombies) below this one, by unit; with `wanted` those of these units, at
+        the cost of their trees alone. Nobody who was forked from one of them is missed: it is one look."""
         units: dict[str | None, list[Process]] = {}
-        for unit, process in self._see(lambda _: True):
+        for unit, process in self._see(lambda name: wanted is None or name in wanted):
             units.setdefault(unit, []).append(process)
         return units
 
     def members(self, unit: str | None) -> list[Process]:
-        """The same for one unit, at the cost of that unit's tree alone."""
-        return [process for _, process in self._see(lambda name: name == unit)]
+        """Those of one unit."""
+        return self.look((unit,)).get(unit, [])
 
     def adopt(self, stray: Owner, unit: str) -> None:
         """An orphan of nobody known (key None) turned out to be of `unit`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 
 from supervisor.config.model import Stop, StopMode
 from supervisor.platform import os_facts
@@ -26,8 +27,13 @@ def ask(child: Child, forest: Forest, unit: str, stop: Stop) -> None:
 
 def remaining(child: Child, forest: Forest, unit: str, mode: StopMode) -> list[Process]:
     """Those who must be gone before the stop is done; the first process counts until it is reaped."""
-    found = {process.pid: process for process in _meant(child, forest, unit, mode)}
-    if not child.reaped and (leader := os_facts.process(child.owner.pid)):
+    return remaining_of(child, [] if mode is StopMode.PROCESS else forest.members(unit), mode)
+
+
+def remaining_of(child: Child, members: Sequence[Process], mode: StopMode) -> list[Process]:
+    """The same of a tree that was looked at just now."""
+    found = {process.pid: process for process in _among(child, members, mode)}
+    if not child.reaped and (leader := os_facts.process(child.pid)):
         found[leader.pid] = leader
     return list(found.values())
 
@@ -42,11 +48,11 @@ def kill(child: Child, forest: Forest, unit: str, mode: StopMode) -> int:
 
 
 def _meant(child: Child, forest: Forest, unit: str, mode: StopMode) -> list[Process]:
+    return [] if mode is StopMode.PROCESS else _among(child, forest.members(unit), mode)
+
+
+def _among(child: Child, members: Sequence[Process], mode: StopMode) -> list[Process]:
+    """Those of a tree whom a stop in this mode is meant for, beside the child."""
     if mode is StopMode.PROCESS:
         return []
-    members = forest.members(unit)
-    return members if mode is StopMode.TREE else _group(child, members)
-
-
-def _group(child: Child, members: list[Process]) -> list[Process]:
-    return [process for process in members if process.pgid == child.owner.pid]
+    return [process for process in members if mode is StopMode.TREE or process.pgid == child.pid]

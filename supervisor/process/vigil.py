@@ -10,7 +10,6 @@ from __future__ import annotations
 # Not `signal`: its enums would be a fifth of all the memory that the guard has.
 import _signal  # type: ignore[import-not-found]
 import os
-import sys
 
 # Not when it is needed: by then the code on the disk may have been replaced or removed.
 from supervisor.process.sweep import clean_up
@@ -37,8 +36,8 @@ PIPE_BYTES = 65536
 
 
 def main() -> None:
-    """Exits with the code for the whole."""
-    sys.exit(Vigil.from_environ().keep())
+    """Exits with the code for the whole, at once: there is nothing for the interpreter to wind up."""
+    os._exit(Vigil.from_environ().keep())
 
 
 class Vigil:

@@ -106,9 +106,14 @@ class Run:
         self._look_later()
         stop.kill(self.child, self._forest, self._unit, self._how.mode)
 
-    def look(self) -> None:
-        """Some process below the supervisor is gone: was it the last one of this tree?"""
-        if self._ending and not self.remaining:
+    @property
+    def ending(self) -> bool:
+        """Asked or killed, and not over yet."""
+        return self._ending
+
+    def look_at(self, members: Sequence[Process]) -> None:
+        """These are what lives of the tree, as was just seen: is it over?"""
+        if self._ending and not stop.remaining_of(self.child, members, self._how.mode):
             self._close()
             self._report.gone()
 
@@ -119,7 +124,7 @@ class Run:
 
     def _look_again(self) -> None:
         self._look_later()  # first: a look may fail, as where the machine has no descriptors left
-        self.look()
+        self.look_at(self.members)
         if self._ending and self._killing:
             stop.kill(self.child, self._forest, self._unit, self._how.mode)
 

@@ -71,6 +71,7 @@ class Supervisor:
         self._gave_up = False
         self._exit_code = int(ExitCode.OK)
         self._settling = False
+        self._looking = False
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
         self._lock_problem: str | None = None
@@ -160,9 +161,9 @@ class Supervisor:
                 os_facts.send_signal(stray.owner, signal.SIGKILL)
             await asyncio.sleep(LOOK_AGAIN)
 
-    def _each(self, call: Callable[[Unit], None]) -> None:
-        """A bug in one unit must not reach the others."""
-        for unit in self.units.values():
+    def _each(self, call: Callable[[Unit], None], units: Iterable[Unit] | None = None) -> None:
+        """For all units, if not for those. A bug in one must not reach the others."""
+        for unit in self.units.values() if units is None else units:
             try:
                 call(unit)
             except Exception as bug:
@@ -193,7 +194,19 @@ class Supervisor:
         """SIGCHLD: orphans that were adopted have died, or the last process of a tree."""
         ours = frozenset[int]().union(*(unit.waited_for for unit in self.units.values()))
         self._world.forest.reap_orphans(ours)
-        self._each(lambda unit: unit.tree_changed())
+        self._look_at_trees()
+
+    def tree_changed(self) -> None:
+        """Look soon: where many end at once, once for all of them."""
+        if not self._looking:
+            self._looking = True
+            asyncio.get_running_loop().call_soon(self._look_at_trees)
+
+    def _look_at_trees(self) -> None:
+        self._looking = False
+        waiting = [unit for unit in self.units.values() if unit.watches_tree]
+        trees = self._world.forest.look({unit.name for unit in waiting}) if waiting else {}
+        self._each(lambda unit: unit.look_at_tree(trees.get(unit.name, ())), waiting)
 
     def stop(self, exit_code: int, why: str) -> None:
         """Stop the instance in an orderly way: dependents before what they depend on."""

@@ -17,7 +17,7 @@ from supervisor.clock import Clock
 from supervisor.config.model import OnLost, ReadyKind
 from supervisor.errors import OutOfResources, PortsupError
 from supervisor.plan.plan import UnitPlan, url
-from supervisor.platform import os_facts
+from supervisor.platform import Process, os_facts
 from supervisor.ports.lock import LockFolder
 from supervisor.ports.reserve import InstanceClaim, Reservation
 from supervisor.ports.shield import ByPort, elsewhere
@@ -59,6 +59,8 @@ class World(NamedTuple):
     """Where whole lines of a service go besides its file."""
     changed: Callable[[], None]
     """Some unit's state changed."""
+    tree_changed: Callable[[], None]
+    """A unit's process is gone, or was killed: see soon what is left of the trees that are waited for."""
     ports_changed: Callable[[Unit], None]
     """The unit has another port than before."""
 
@@ -400,17 +402,22 @@ class Unit:
         if self.state in LIVE:
             self._cause = Cause.EXITED_OK if result.ok else Cause.FAILED
         self._handle(Event.CHILD_EXITED, f"ended with {result}")
-        self.tree_changed()
+        self._world.tree_changed()
 
-    def tree_changed(self) -> None:
-        """Some process below the supervisor is gone."""
+    @property
+    def watches_tree(self) -> bool:
+        """Whether it waits for the last process of its tree."""
+        return self._run is not None and (self._run.ending or self._daemon)
+
+    def look_at_tree(self, members: Sequence[Process]) -> None:
+        """Some process below the supervisor is gone; `members` are what lives of this tree."""
         if self._run is None:
             return
-        if self._daemon and self.state in LIVE and not self._run.members:
+        if self._daemon and self.state in LIVE and not members:
             self._daemon = False
             self._over(Exit())
         else:
-            self._run.look()
+            self._run.look_at(members)
 
     def _ask(self) -> None:
         if self._run is None:

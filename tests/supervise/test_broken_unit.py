@@ -29,6 +29,7 @@ class StandIn:
         self.state = State.RUNNING
         self.parked = self.is_off = self.failed = False
         self.satisfied = True
+        self.watches_tree = False
         self.waited_for: frozenset[int] = frozenset()
 
     @property
@@ -41,8 +42,6 @@ class StandIn:
         self.state = State.STOPPED
 
     kill = stop
-
-    def tree_changed(self) -> None: ...
 
     def close(self) -> None: ...
 
