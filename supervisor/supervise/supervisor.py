@@ -87,7 +87,7 @@ class Supervisor:
         self._listen_to_signals()
         for name, child in started.items():
             self.units[name].begin(child)
-        self._on_child()  # who died before SIGCHLD was listened to
+        self.tree_changed()  # who died before SIGCHLD was listened to
         self._settle()
         await door.start()
         watch = Watcher(
@@ -175,7 +175,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         loop.add_reader(self._link.commands_fd, self._on_command)
         loop.add_signal_handler(signal.SIGTERM, self.stop, ExitCode.TERMINATED, "SIGTERM")
-        loop.add_signal_handler(signal.SIGCHLD, self._on_child)
+        loop.add_signal_handler(signal.SIGCHLD, self.tree_changed)
 
     def _on_command(self) -> None:
         commands = os.read(self._link.commands_fd, 64)
@@ -190,20 +190,17 @@ class Supervisor:
             self._commanded = True
             self.stop(*COMMANDS[command])
 
-    def _on_child(self) -> None:
-        """SIGCHLD: orphans that were adopted have died, or the last process of a tree."""
-        ours = frozenset[int]().union(*(unit.waited_for for unit in self.units.values()))
-        self._world.forest.reap_orphans(ours)
-        self._look_at_trees()
-
     def tree_changed(self) -> None:
-        """Look soon: where many end at once, once for all of them."""
+        """A process below us is gone (SIGCHLD) or was killed. Look soon: where many end at once, one look
+        serves all of them."""
         if not self._looking:
             self._looking = True
             asyncio.get_running_loop().call_soon(self._look_at_trees)
 
     def _look_at_trees(self) -> None:
         self._looking = False
+        ours = frozenset[int]().union(*(unit.waited_for for unit in self.units.values()))
+        self._world.forest.reap_orphans(ours)
         waiting = [unit for unit in self.units.values() if unit.watches_tree]
         trees = self._world.forest.look({unit.name for unit in waiting}) if waiting else {}
         self._each(lambda unit: unit.look_at_tree(trees.get(unit.name, ())), waiting)
