@@ -22,13 +22,18 @@ def main() -> None:
 
 
 def daemonise(folder: Path, *, idle: bool) -> None:
+    settled, settling = os.pipe()
     pid = os.fork()
     if pid:
+        os.close(settling)
+        os.read(settled, 1)  # until the worker has what it is to have, and no more
         (folder / "new").write_text(str(pid))
         (folder / "new").rename(folder / "worker")
         os._exit(0)
     if idle:
         os.close(3)
+    os.close(settling)
+    if idle:
         signal.pause()
 
 
