@@ -7,18 +7,12 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from figures import Case, Figure, Server, Turn
 from harness import write_stack
-from launchers import STACK, Portsup, Stage, stage
-from measures import (
-    COLD_STARTS,
-    Case,
-    Figure,
-    Server,
-    Turn,
-    cpu_seconds,
-    milliseconds,
-    nanoseconds_of_nothing,
-)
+from idling import cpu_seconds
+from launchers import PORTSUP, STACK, Bare, Launcher, Portsup
+from measures import COLD_STARTS
+from turns import on_a_stage
 
 INSTANCES = 100
 SERVICES = 5
@@ -36,24 +30,17 @@ LOOKS = (("status", "--all"), ("status", "--all", "--json"), ("ps",), ("ps", "--
 
 
 def growth(server: Server, turn: Turn) -> Iterator[Figure]:
+    del turn
+    yield from on_a_stage(Portsup, server, grow)
+
+
+def grow(portsup: Launcher) -> Iterator[Figure]:
     """A hundred instances of five idle services, started one after the other. Bare: the first ones'
     time and one's alone; for a command that looks at all, an interpreter that does nothing."""
-    del turn
-    with stage(server) as run:
-        service = {"command": list(server)}
-        services = {f"s{n}": {**service, "pool": {"offset": n, "size": 1}} for n in range(SERVICES)}
-        write_stack(run.home.folder, services, base_port=run.first_port, name=STACK, stride=STRIDE)
-        portsup = Portsup(run)
-        try:
-            yield from figures(run, portsup)
-        finally:
-            portsup.run("down", "--all")
-
-
-def figures(run: Stage, portsup: Portsup) -> Iterator[Figure]:
-    began = [start(run, portsup, 1)]
+    write_services(portsup)
+    began = [start(portsup, 1)]
     alone = cost_of_one(portsup, instances=1)
-    began += [start(run, portsup, number) for number in range(2, INSTANCES + 1)]
+    began += [start(portsup, number) for number in range(2, INSTANCES + 1)]
     crowded = cost_of_one(portsup, instances=INSTANCES)
     first, last = (statistics.median(some) for some in (began[:ENDS], began[-ENDS:]))
     what = f"`portsup up -d` of the last of {INSTANCES} instances, beside the first"
@@ -61,22 +48,34 @@ def figures(run: Stage, portsup: Portsup) -> Iterator[Figure]:
     what = f"an instance of {SERVICES} services among {INSTANCES}, beside one alone"
     yield from beside(f"CPU a second of {what}", crowded.cpu, alone.cpu, "ms/s")
     yield from beside(f"memory (PSS) of {what}", crowded.memory, alone.memory, "MiB")
+    yield from looks(portsup)
+    portsup.run([PORTSUP, "down", "--all"])
+
+
+def write_services(portsup: Launcher) -> None:
+    run = portsup.stage
+    service = {"command": list(run.server)}
+    services = {f"s{n}": {**service, "pool": {"offset": n, "size": 1}} for n in range(SERVICES)}
+    write_stack(run.home.folder, services, base_port=run.first_port, name=STACK, stride=STRIDE)
+
+
+def looks(portsup: Launcher) -> Iterator[Figure]:
     for _ in range(COLD_STARTS):
-        nothing = milliseconds(nanoseconds_of_nothing(run))
+        nothing = portsup.run(Bare(portsup.stage).status())
         for look in LOOKS:
             what = f"`portsup {' '.join(look)}`, {INSTANCES} instances up, beside `python -c pass`"
-            yield from beside(what, milliseconds(portsup.run(*look)), nothing, "ms")
+            yield from beside(what, portsup.run([PORTSUP, *look]), nothing, "ms")
 
 
 def beside(what: str, ours: float, bare: float, unit: str) -> Iterable[Figure]:
     return Figure("j", what, Portsup.name, ours, unit), Figure("j", what, "bare", bare, unit)
 
 
-def start(run: Stage, portsup: Portsup, number: int) -> float:
+def start(portsup: Launcher, number: int) -> float:
     """Milliseconds of one `up`; returns when all of its services accept, so that the next one has rest."""
-    took = portsup.run("up", "--detach", "--instance", str(number))
-    run.events.all_ready(SERVICES)
-    return milliseconds(took)
+    took = portsup.run([PORTSUP, "up", "--detach", "--instance", str(number)])
+    portsup.stage.events.all_ready(SERVICES)
+    return took
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class Cost:
     """MiB, by PSS: what several processes share is counted once, in equal parts."""
 
 
-def cost_of_one(portsup: Portsup, instances: int) -> Cost:
+def cost_of_one(portsup: Launcher, instances: int) -> Cost:
     time.sleep(SETTLE_SECONDS)
     own = portsup.own_processes()
     assert len(own) == 2 * instances, f"{len(own)} processes of {instances} instances"
