@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import platform
-import signal
 import statistics
 import sys
 import time
@@ -30,6 +29,7 @@ import psutil  # noqa: E402
 import watching  # noqa: E402
 from bounds import BOUNDS, Bound, broken  # noqa: E402
 from figures import Case, Figure, Turn  # noqa: E402
+from interruption import interrupt_on_signals  # noqa: E402
 from launchers import Bare, Portsup  # noqa: E402
 from report import tables  # noqa: E402
 from rounds import Row, rounds, tiny_server, warm_up  # noqa: E402
@@ -50,11 +50,15 @@ CHECKED: tuple[tuple[str, int, Turn], ...] = (("abe", 3, OWN), ("cfg", 1, OWN), 
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended then too
+    interrupt_on_signals()
     options = arguments()
-    if options.check:
-        return check(LETTERS)
-    measured(options.rounds, options.only, options.peers)
+    try:
+        if options.check:
+            return check(LETTERS)
+        measured(options.rounds, options.only, options.peers)
+    except KeyboardInterrupt:
+        print("\ninterrupted; what was started is ended", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -115,7 +119,7 @@ def report(rows: Sequence[Row], count: int, names: Sequence[str]) -> str:
     figures = [row.figure for row in rows]
     return (
         f"{facts['cores']} cores, Linux {facts['kernel']}, Python {facts['python']}, {busy:.0f} % busy with\n"
-        f"other things; medians of {count} rounds of one run.{beside}\n\n{tables(figures)}"
+        f"other things; {count} rounds of one run.{beside}\n\n{tables(figures)}"
     )
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import psutil
 from datagrams import Events
 from exits import milliseconds_to_the_end
 from harness import Home, port_block, private_home, write_stack
+from interruption import HeldBack
 
 from supervisor import paths
 
@@ -43,7 +44,13 @@ class Stage:
 
 @contextmanager
 def stage(server: tuple[str, ...]) -> Iterator[Stage]:
-    with private_home() as home, port_block() as port, Events() as events:
+    """Ends what still runs there when it is left, and lets no signal keep it from that."""
+    held_back = HeldBack()
+    with ExitStack() as parts:
+        parts.callback(held_back.end)
+        home, port = parts.enter_context(private_home()), parts.enter_context(port_block())
+        events = parts.enter_context(Events())
+        parts.callback(held_back.begin)
         yield Stage(home, port, server, events)
 
 
@@ -59,6 +66,8 @@ class Launcher:
     """Somebody else's program: a failure of its is no failure of the measurement."""
     restarts = True
     has_status = True
+    settles_in = 2.0
+    """Seconds after which it idles: some wait one before they call a service started."""
     detaches = False
     """The command that starts it exits as soon as all are started."""
     prints: tuple[str, ...] = ()
