@@ -182,6 +182,8 @@ class Mprocs(Peer):
 
     name = "mprocs"
     has_status = False
+    settles_in = 12.0
+    """A thread of its runtime that has nothing to do ends after ten."""
     prints = (TO_LOG,)
     lines = 100_000
 
