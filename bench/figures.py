@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -41,9 +40,3 @@ def milliseconds(nanoseconds: float) -> float:
 def values(figures: Sequence[Figure], what: str, launcher: str) -> list[float]:
     """Of all rounds."""
     return [figure.value for figure in figures if (figure.what, figure.launcher) == (what, launcher)]
-
-
-def median(figures: Sequence[Figure], what: str, launcher: str) -> float | None:
-    """None if that launcher took no part."""
-    of_all = values(figures, what, launcher)
-    return statistics.median(of_all) if of_all else None

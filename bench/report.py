@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median, mode
 
-from figures import Figure, median
+from figures import Figure, values
 
 CLAIMS = "g"
 """Its columns are allocators of ports, not launchers: a table of its own."""
 
 
 def tables(figures: Sequence[Figure]) -> str:
-    """Medians, a row for each thing measured."""
+    """Medians, a row for each thing measured. "of": of how many figures, where a cell says nothing else."""
     parts = ([one for one in figures if (one.case == CLAIMS) is apart] for apart in (False, True))
     return "\n\n".join(table(part) for part in parts if part)
 
@@ -19,7 +20,7 @@ def tables(figures: Sequence[Figure]) -> str:
 def table(figures: Sequence[Figure]) -> str:
     names = columns(figures)
     others = [name for name in names if name not in ("portsup", "bare")]
-    head = ["", "", "portsup", "bare", "ratio", *others]
+    head = ["", "", "of", "portsup", "bare", "ratio", *others]
     align = ["---", "---", *["---:"] * (len(head) - 2)]
     rows = sorted({(one.case, one.what): one.unit for one in figures}.items(), key=lambda row: row[0][0])
     lines = [head, align, *(row(figures, case, what, unit, others) for (case, what), unit in rows)]
@@ -32,14 +33,22 @@ def columns(figures: Sequence[Figure]) -> list[str]:
 
 
 def row(figures: Sequence[Figure], case: str, what: str, unit: str, others: Sequence[str]) -> list[str]:
-    ours, bare = median(figures, what, "portsup"), median(figures, what, "bare")
-    ratio = f"{ours / bare:.2f}" if ours is not None and bare else "-"
+    by_launcher = {name: values(figures, what, name) for name in ("portsup", "bare", *others)}
+    usual = mode(len(some) for some in by_launcher.values() if some)
+    ours, bare, *peers = (cell(some, usual) for some in by_launcher.values())
     label = f"{what}, {unit}" if unit else what
-    peers = [digits(median(figures, what, name)) for name in others]
-    return [case, label, digits(ours), digits(bare), ratio, *peers]
+    return [case, label, str(usual), ours, bare, ratio(by_launcher["portsup"], by_launcher["bare"]), *peers]
 
 
-def digits(value: float | None) -> str:
-    if value is None:
+def cell(some: Sequence[float], usual: int) -> str:
+    if not some:
         return "-"
+    return digits(median(some)) + ("" if len(some) == usual else f" (of {len(some)})")
+
+
+def ratio(ours: Sequence[float], bare: Sequence[float]) -> str:
+    return f"{median(ours) / median(bare):.2f}" if ours and any(bare) else "-"
+
+
+def digits(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
