@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-PATIENCE = 60.0
+PATIENCE = 30.0
 """Seconds after which a run is given up."""
 
 

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import psutil
 from figures import Case, Figure, Server, Turn
 from launchers import Launcher
-from measures import milliseconds_up
+from measures import BREATH_SECONDS, milliseconds_up
 from turns import on_a_stage
 
 HERE = Path(__file__).parent
@@ -54,6 +54,7 @@ def warm_up(server: Server, turn: Turn) -> list[type[Launcher]]:
 
 def first_start(launcher: Launcher) -> Iterator[Figure]:
     took = milliseconds_up(launcher, 1)
+    time.sleep(BREATH_SECONDS)
     launcher.stop()
     yield Figure("", "first start", launcher.name, took, "ms")
 
