@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median, mode
+from statistics import median
 
 from figures import Figure, values
 
@@ -12,7 +12,8 @@ CLAIMS = "g"
 
 
 def tables(figures: Sequence[Figure]) -> str:
-    """Medians, a row for each thing measured. "of": of how many figures, where a cell says nothing else."""
+    """Medians, a row for each thing measured, and of how many figures: portsup's number stands in the row's
+    column "of", another one's in its cell."""
     parts = ([one for one in figures if (one.case == CLAIMS) is apart] for apart in (False, True))
     return "\n\n".join(table(part) for part in parts if part)
 
@@ -34,7 +35,7 @@ def columns(figures: Sequence[Figure]) -> list[str]:
 
 def row(figures: Sequence[Figure], case: str, what: str, unit: str, others: Sequence[str]) -> list[str]:
     by_launcher = {name: values(figures, what, name) for name in ("portsup", "bare", *others)}
-    usual = mode(len(some) for some in by_launcher.values() if some)
+    usual = next(len(some) for some in by_launcher.values() if some)
     ours, bare, *peers = (cell(some, usual) for some in by_launcher.values())
     label = f"{what}, {unit}" if unit else what
     return [case, label, str(usual), ours, bare, ratio(by_launcher["portsup"], by_launcher["bare"]), *peers]
