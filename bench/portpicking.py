@@ -43,7 +43,9 @@ def port_server() -> Iterator[dict[str, str]]:
             f"--portserver_static_pool={first}-{first + BLOCK - 1}",
             f"--portserver_address={address}",
         ]
-        with subprocess.Popen(command, env=home.environ, stderr=subprocess.DEVNULL) as server:
+        with subprocess.Popen(
+            command, env=home.environ, stderr=subprocess.DEVNULL, start_new_session=True
+        ) as server:
             try:
                 wait_until(address.exists, 10, "portpicker's server")
                 yield {**home.environ, "PORTSERVER_ADDRESS": str(address)}
@@ -63,7 +65,9 @@ def rate_of(count: int, environ: Mapping[str, str]) -> tuple[float, list[int]]:
 def picker(environ: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
     command = [program("python"), str(PICKER), str(CLAIMS)]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=dict(environ)) as process:
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, text=True, env=dict(environ), start_new_session=True
+    ) as process:
         try:
             assert answer(process) == "ready"
             yield process

@@ -107,6 +107,7 @@ class Claimer:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,  # whoever started it ends it: Ctrl-C is no claimer's business
         )
 
     def tell(self, command: str) -> None:

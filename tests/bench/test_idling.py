@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import psutil
+from harness import wait_until
 from idling import cpu_seconds, switches_since, voluntary_switches
 
 THREADED = """
@@ -38,6 +39,7 @@ def test_a_thread_that_ends_takes_no_figure_with_it() -> None:
         process.stdin.write("\n")
         process.stdin.flush()
         assert process.stdout.readline() == "ended\n"
+        wait_until(lambda: own[0].num_threads() == 1, 10, "the end of a thread that Python is through with")
         assert cpu_seconds(own) >= cpu
         assert switches_since(switches, voluntary_switches(own)) is None
 

@@ -73,7 +73,7 @@ def test_an_interrupted_benchmark_leaves_nothing(signals: tuple[signal.Signals, 
         for signum in signals:
             os.killpg(process.pid, signum)
         _, said = process.communicate(timeout=40)
-        assert process.returncode == 130
+        assert process.returncode in (130, -signals[-1])  # that one if it comes when Python exits already
         assert said.endswith("interrupted; what was started is ended\n") and "Traceback" not in said
         assert processes_with(name) == []
 
