@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from supervisor import paths
@@ -33,12 +33,14 @@ def find_config(file: Path | None) -> Path:
     A folder counts too if an instance still runs from a services.toml that was deleted there: else a
     worktree inside another one would be taken for the outer one. Raises ConfigError if there is neither.
     """
-    deleted = _deleted_configs()
     if file is not None:
-        return _given(file, deleted.values())
+        return _given(file)
     here = _current_folder()
+    if os.path.lexists(here / FILE_NAME):  # a dangling link is the loader's to complain about
+        return here / FILE_NAME
+    deleted = _deleted_configs()
     for folder in (here, *here.parents):
-        if os.path.lexists(folder / FILE_NAME):  # a dangling link is the loader's to complain about
+        if os.path.lexists(folder / FILE_NAME):
             return folder / FILE_NAME
         if folder in deleted:
             return deleted[folder]
@@ -59,17 +61,18 @@ def _current_folder() -> Path:
         ) from error
 
 
-def _given(file: Path, deleted: Collection[Path]) -> Path:
+def _given(file: Path) -> Path:
     """Links to folders are followed and a link to a file is not: each worktree has its own stack."""
     path = file / FILE_NAME if os.path.isdir(file) else file  # noqa: PTH112 - Path.is_dir may raise
     path = Path(os.path.realpath(path.parent)) / path.name
-    if not os.path.lexists(path) and path not in deleted:
+    if not os.path.lexists(path) and path not in _deleted_configs().values():
         raise ConfigError(f"there is no {path}", hint=ELSEWHERE)
     return path
 
 
 def _deleted_configs() -> dict[Path, Path]:
-    """Folder → services.toml, for instances that run from a file that is no longer there.
+    """Folder → services.toml, for instances that run from a file that is no longer there. Reads the record
+    of every instance on the machine.
 
     Not by Path.exists, which raises for what lies in another user's private folder.
     """
