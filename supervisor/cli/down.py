@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Sequence
@@ -130,7 +131,21 @@ def remains(record: InstanceRecord) -> list[str]:
 
 def _belongs(file: Path, record: InstanceRecord) -> bool:
     found = records.read(file)
-    return found is not None and found.is_of(record)
+    return _is_going(file) if found is None else found.is_of(record)
+
+
+def _is_going(file: Path) -> bool:
+    """Emptied and held: it is being given back, and is unlinked in a moment."""
+    from supervisor.ports.lock import is_locked  # for that moment alone
+
+    try:
+        fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        return is_locked(fd)
+    finally:
+        os.close(fd)
 
 
 def _listens(path: str) -> bool:

@@ -127,7 +127,8 @@ class Platform(Protocol):
         ...
 
     def listener_table(self, ports: range) -> ListenerTable:
-        """One to keep and to close, of the listeners on `ports`. Not for two processes or threads."""
+        """One to keep and to close, of the listeners on `ports`. Not for two processes or threads. Raises
+        OSError if there is no descriptor for it."""
         ...
 
     def listen_beside(self, listening: socket.socket, backlog: int) -> socket.socket | None:

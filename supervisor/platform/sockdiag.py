@@ -10,6 +10,7 @@ import struct
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 
+from supervisor.errors import NO_DESCRIPTORS
 from supervisor.platform import spares
 from supervisor.platform.contract import Listener
 
@@ -71,9 +72,11 @@ class Table:
     did the last time, its bytes are all that is compared."""
 
     def __init__(self, ports: range) -> None:
+        """Raises OSError if there is no descriptor for it: one that is missed now isn't taken from others
+        later."""
         self._ports = ports
         self._request = LISTENERS + _of_ports(ports)
-        self._netlink: socket.socket | None = None
+        self._netlink = _open_if_possible()
         self._answer: list[bytes] = []
         self._found: tuple[Listener, ...] = ()
 
@@ -140,6 +143,15 @@ def _is_new(payload: bytes, young: float) -> bool:
             return bool(received == 0 and age < young * 1000)
         offset += max((length + 3) & ~3, ATTRIBUTE.size)
     return False
+
+
+def _open_if_possible() -> socket.socket | None:
+    try:
+        return _open()
+    except OSError as error:
+        if error.errno in NO_DESCRIPTORS:
+            raise
+        return None  # a seccomp filter, gVisor: /proc is read instead
 
 
 def _open() -> socket.socket:

@@ -26,7 +26,7 @@ from supervisor.supervise.launcher import Started
 from supervisor.supervise.run import LOOK_AGAIN
 from supervisor.supervise.state import State
 from supervisor.supervise.unit import Unit, World
-from supervisor.supervise.watch import Watcher
+from supervisor.supervise.watch import Watcher, table_for
 
 COMMANDS = {
     ord("I"): (ExitCode.INTERRUPTED, "Ctrl-C"),
@@ -89,10 +89,13 @@ class Supervisor:
             self.units[name].begin(child)
         self.tree_changed()  # who died before SIGCHLD was listened to
         self._settle()
-        await door.start()
         watch = Watcher(
-            lambda: list(self.units.values()), partial(self._look_at_instance, door), self.report_bug
+            lambda: list(self.units.values()),
+            partial(self._look_at_instance, door),
+            self.report_bug,
+            table_for(self.units.values()),
         )
+        await door.start()
         watcher = asyncio.create_task(watch.run())
         try:
             await self._over.wait()

@@ -26,12 +26,13 @@ class Watcher:
         units: Callable[[], Sequence[Unit]],
         look_at_instance: Callable[[], Awaitable[None]],
         report_bug: Callable[[str, BaseException], None],
+        table: ListenerTable | None,
     ) -> None:
-        """`look_at_instance` is called in each round, for what isn't a unit's."""
+        """`look_at_instance` is called in each round, for what isn't a unit's. `table` is ours to close."""
         self._units = units
         self._look_at_instance = look_at_instance
         self._report_bug = report_bug
-        self._table: ListenerTable | None = None
+        self._table = table
         self._listeners: Sequence[Listener] = ()
         self._by_port: ByPort = {}
         self._settled: dict[str, int] = {}
@@ -58,15 +59,15 @@ class Watcher:
         units = self._units()
         if not any(unit.holdings.reservations for unit in units):
             return
-        self._read_table(units)
+        self._read_table()
         for unit in units:
             unit.watch(self._by_port)
             if self._is_due(unit):
                 self._look_elsewhere(unit)
 
-    def _read_table(self, units: Sequence[Unit]) -> None:
+    def _read_table(self) -> None:
         if self._table is None:
-            self._table = os_facts.listener_table(_span(units))
+            return
         listeners = self._table.read()
         if listeners is not self._listeners:
             self._listeners = listeners
@@ -92,7 +93,10 @@ class Watcher:
         )
 
 
-def _span(units: Iterable[Unit]) -> range:
-    """From the first to the last port of all pools: what a claim can come to hold lies within."""
+def table_for(units: Iterable[Unit]) -> ListenerTable | None:
+    """Of the ports from the first to the last of all pools: what a claim can come to hold lies within.
+
+    Raises OSError if there is no descriptor for it.
+    """
     ports = [port for unit in units for pool in unit.plan.pools for port in pool.ports]
-    return range(min(ports), max(ports) + 1)
+    return os_facts.listener_table(range(min(ports), max(ports) + 1)) if ports else None

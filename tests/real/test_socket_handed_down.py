@@ -114,6 +114,7 @@ def test_nobody_else_has_any_of_it(portsup: Portsup, ports_block: int) -> None:
     write_stack(portsup.cwd, services, base_port=ports_block)
     portsup.up("-i", "1", LISTEN_FDS="1", LISTEN_PID="1", LISTEN_FDNAMES="outer")
     portsup.wait_for_services(1, ["RUNNING", "EXITED"])
+    portsup.wait_for_service(1, "job", "EXITED")
     for name in ("ready", "job"):
         environ, descriptors = json.loads((portsup.cwd / name).read_text())
         assert not [variable for variable in environ if variable.startswith("LISTEN_")]
@@ -268,12 +269,14 @@ def test_a_service_that_daemonises_itself(portsup: Portsup, ports_block: int, id
     up(portsup, ports_block, {"web": wanted, "other": {"pool": {"offset": 20, "size": 1}}})
     worker = pid_in(portsup.cwd / "worker")
     if idle:
-        wait_until(lambda: portsup.instance(1)["services"][0]["state"] == "EXITED", 15)
+        portsup.wait_for_services(1, ["RUNNING", "EXITED"])
+        portsup.wait_for_service(1, "web", "EXITED")
         assert not psutil.pid_exists(worker)
         assert is_bindable(ports_block)
     else:
         assert ask(ports_block)["pid"] == worker
-        assert portsup.instance(1)["services"][0]["state"] == "RUNNING"
+        portsup.wait_for_services(1)
+        portsup.wait_for_service(1, "web", "RUNNING")
 
 
 def test_who_is_spared_does_not_keep_the_port(portsup: Portsup, ports_block: int) -> None:

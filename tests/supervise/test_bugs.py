@@ -32,7 +32,7 @@ def test_a_failing_watcher_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
         async def nothing() -> None:
             pass
 
-        task = asyncio.create_task(Watcher(units, nothing, report).run())
+        task = asyncio.create_task(Watcher(units, nothing, report, None).run())
         await asyncio.wait_for(enough.wait(), 10)
         task.cancel()
 
