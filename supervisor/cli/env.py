@@ -8,7 +8,13 @@ from pathlib import Path
 import click
 
 from supervisor.cli import target
-from supervisor.cli.options import examples, file_option, instance_option, json_option
+from supervisor.cli.options import (
+    complete_running_services,
+    examples,
+    file_option,
+    instance_option,
+    json_option,
+)
 from supervisor.cli.output import emit_bytes
 from supervisor.cli.variables import FORMATS
 from supervisor.config.variables import UNIT
@@ -20,7 +26,7 @@ from supervisor.records import InstanceRecord
 @click.command(
     epilog=examples("portsup env", "portsup env api-server --json", 'eval "$(portsup env --format shell)"')
 )
-@click.argument("service", required=False)
+@click.argument("service", required=False, shell_complete=complete_running_services)
 @instance_option()
 @click.option(
     "--format",

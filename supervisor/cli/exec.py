@@ -12,7 +12,7 @@ import click
 
 from supervisor.cli import target
 from supervisor.cli.env import variables
-from supervisor.cli.options import examples, file_option, instance_option
+from supervisor.cli.options import complete_running_services, examples, file_option, instance_option
 from supervisor.errors import PortsupError
 
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
@@ -31,6 +31,7 @@ IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")
 @click.option(
     "--service",
     metavar="NAME",
+    shell_complete=complete_running_services,
     envvar="PORTSUP_SERVICE",
     show_envvar=True,
     help="With what portsup and services.toml set for this service.",

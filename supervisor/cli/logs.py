@@ -13,7 +13,12 @@ import click
 
 from supervisor import paths
 from supervisor.cli import target
-from supervisor.cli.options import examples, instance_option, long_file_option
+from supervisor.cli.options import (
+    complete_running_services,
+    examples,
+    instance_option,
+    long_file_option,
+)
 from supervisor.cli.output import emit_bytes, has_colour, is_terminal, note
 from supervisor.cli.prefix import prefixer, prefixes
 from supervisor.cli.tail import Tail
@@ -30,7 +35,7 @@ Writer = Callable[[bytes], None]
 
 
 @click.command(epilog=examples("portsup logs", "portsup logs api-server -n 20", "portsup logs -i 2 -f"))
-@click.argument("services", nargs=-1, metavar="[SERVICE...]")
+@click.argument("services", nargs=-1, metavar="[SERVICE...]", shell_complete=complete_running_services)
 @instance_option()
 @click.option(
     "-f", "--follow", is_flag=True, envvar="PORTSUP_FOLLOW", show_envvar=True, help="Go on as they print."

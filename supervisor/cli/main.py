@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import click
 from click.core import ParameterSource
@@ -24,9 +24,18 @@ from supervisor.cli.output import (
 )
 from supervisor.errors import MORE_DESCRIPTORS, NO_DESCRIPTORS, ExitCode, PortsupError, UsageError
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 SIGPIPE_EXIT = 141
 """128 + SIGPIPE: what a shell shows for `git log | head` too. Python ignores the signal and raises
 BrokenPipeError instead, so the code that the caller would have seen is returned by hand."""
+
+
+PROGRAM = "portsup"
+
+ASKED = "_PORTSUP_COMPLETE"
+"""Set by the script of `portsup completion` to what the shell asks, as "bash_complete": click's protocol."""
 
 
 class Entry(NamedTuple):
@@ -52,6 +61,9 @@ COMMANDS: dict[str, Entry] = {
     "why": Entry("supervisor.cli.why", "why", "Say who holds a port, and what to do next."),
     "prune": Entry("supervisor.cli.prune", "prune", "Clear what dead supervisors left behind."),
     "serve": Entry("supervisor.cli.serve", "serve", "Serve the API of all instances over HTTP."),
+    "doctor": Entry("supervisor.cli.doctor", "doctor", "Check what portsup needs of this machine."),
+    "schema": Entry("supervisor.cli.schema", "schema", "Print a JSON Schema of services.toml, for editors."),
+    "completion": Entry("supervisor.cli.completion", "completion", "Print the script that makes a shell complete."),
 }
 
 
@@ -84,6 +96,14 @@ class LazyGroup(click.Group):
             raise _no_such_command(args[0])
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """click's own would import every command to ask for its help."""
+        from click.shell_completion import CompletionItem
+
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=COMMANDS[name].help) for name in names]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
@@ -104,7 +124,7 @@ def _no_such_command(name: str) -> UsageError:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="\b\nExamples:\n  portsup up --instance 2\n  portsup status\n  portsup down",
 )
-@click.version_option(__version__, prog_name="portsup")
+@click.version_option(__version__, prog_name=PROGRAM)
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Run N copies of one stack of services side by side, and never let two of them meet on a port."""
@@ -119,16 +139,22 @@ def run() -> NoReturn:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     _open_standard_descriptors()
     buffer_stdout()
-    code = main(sys.argv[1:])
+    code = _answer_shell(question) if (question := os.environ.get(ASKED)) else main(sys.argv[1:])
     garbage.end_without_search()
     sys.exit(code)
+
+
+def _answer_shell(question: str) -> int:
+    from supervisor.cli.completion import answer
+
+    return answer(question)
 
 
 def main(args: Sequence[str]) -> int:
     """Run one command line and return its exit code. Never raises an Exception."""
     try:
         refuse_windows(os.name)
-        with cli.make_context("portsup", list(args)) as ctx:
+        with cli.make_context(PROGRAM, list(args)) as ctx:
             cli.invoke(ctx)
         return ExitCode.OK
     except click.exceptions.Exit as done:
@@ -191,7 +217,7 @@ def as_portsup_error(failure: BaseException) -> PortsupError:
 def _from_click(failure: click.ClickException) -> PortsupError:
     first, *details = _message_of_click(failure).strip().splitlines() or [""]
     ctx = getattr(failure, "ctx", None)
-    path = ctx.command_path if ctx is not None else "portsup"
+    path = ctx.command_path if ctx is not None else PROGRAM
     message = first.removesuffix(".")
     return UsageError(message, details=[line.strip() for line in details], hint=f"{path} --help")
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from supervisor.cli.output import printable
 from supervisor.errors import UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -39,6 +42,17 @@ class InstanceNumber(click.ParamType):  # type: ignore[type-arg]  # generic in n
 
     def get_metavar(self, *_: Any, **__: Any) -> str:
         return f"N|{AUTO}" if self.auto else "N"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        from supervisor.cli.candidates import instance_numbers
+
+        auto = self.auto and AUTO.startswith(incomplete)
+        first = [CompletionItem(AUTO, help="the lowest free number")] if auto else []
+        return [*first, *instance_numbers(ctx, incomplete)]
 
 
 def instance_option(*, auto: bool = False, default: int | None = None) -> Callable[[F], F]:
@@ -131,7 +145,27 @@ def timeout_option(default: float | None, unless: str = "") -> Callable[[F], F]:
     )
 
 
-services_argument = click.argument("services", nargs=-1, required=True, metavar="SERVICE...")
+def complete_running_services(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """For an argument that names services of a running instance."""
+    from supervisor.cli.candidates import running_services
+
+    return running_services(ctx, param, incomplete)
+
+
+def complete_written_services(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """For one that names services of services.toml."""
+    from supervisor.cli.candidates import written_services
+
+    return written_services(ctx, param, incomplete)
+
+
+services_argument = click.argument(
+    "services",
+    nargs=-1,
+    required=True,
+    metavar="SERVICE...",
+    shell_complete=complete_running_services,
+)
 """One or more services, as the parameter `services`."""
 
 

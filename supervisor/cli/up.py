@@ -11,7 +11,14 @@ import click
 
 from supervisor import paths
 from supervisor.cli import target
-from supervisor.cli.options import SECONDS, examples, file_option, instance_option, named_on_command_line
+from supervisor.cli.options import (
+    SECONDS,
+    complete_written_services,
+    examples,
+    file_option,
+    instance_option,
+    named_on_command_line,
+)
 from supervisor.cli.order import Order
 from supervisor.cli.output import has_colour
 from supervisor.errors import UsageError
@@ -28,7 +35,9 @@ from supervisor.process.guard import GuardLink, guarded
     )
 )
 @click.pass_context
-@click.argument("services", nargs=-1, metavar="[SERVICE]...")
+@click.argument(
+    "services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete_written_services
+)
 @instance_option(auto=True)
 @file_option
 @click.option(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from supervisor.config.fields import Field, FieldError, kind, text, words
+from supervisor.config.fields import Field, FieldError, Schema, Type, kind
+from supervisor.config.value_types import TEXT, text, words
 
 
 def command(field: Field) -> str | tuple[str, ...]:
@@ -35,3 +36,15 @@ def split(line: str) -> tuple[str, ...]:
 def argv(field: Field) -> tuple[str, ...]:
     line = command(field)
     return split(line) if isinstance(line, str) else line
+
+
+_SCHEMA: Schema = {
+    "type": ["string", "array"],
+    "pattern": r"^[^\x00]*[^\s\x00][^\x00]*$",
+    "minItems": 1,
+    "prefixItems": [{"minLength": 1}],
+    "items": TEXT.schema,
+}
+
+COMMAND = Type(command, "string or array of strings", _SCHEMA)
+ARGV = Type(argv, "string or array, as `command`", _SCHEMA)

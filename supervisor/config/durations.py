@@ -7,7 +7,13 @@ import re
 
 FORM = 'write "500ms", "10s", "2m", "1h" or a number of seconds'
 
-_TEXT = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)", re.ASCII)
+_AMOUNT = r"([0-9]+(?:\.[0-9]+)?)[ \t-\r]*(ms|s|m|h)"
+_TEXT = re.compile(_AMOUNT)
+
+PATTERN = rf"^\s*{_AMOUNT}\s*$"
+"""The text of one, as JSON Schema has it."""
+LONGER_THAN_ZERO = rf"^(?=.*[1-9])\s*{_AMOUNT}\s*$"
+
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 

@@ -1,21 +1,18 @@
-"""One value of a TOML file with its key, and the readers that judge such a value.
+"""One value of a TOML file where it stands, and what describes the keys of a table.
 
-A reader takes a Field and gives what the model wants, or raises FieldError. A table of key → reader
-describes a TOML table; `read_table` applies it and collects what is wrong.
+A reader takes a Field and gives what the model wants, or raises FieldError. A mapping of name → Key
+describes a TOML table: `read_table` applies its readers and collects what is wrong; the JSON Schema and
+the tables of the documentation are made of the rest (see schema.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from supervisor.config import durations, signals, variables
 from supervisor.config.lines import KeyPath
-from supervisor.config.problems import Problems, either, nearest, suggestion
-
-Choice = TypeVar("Choice", bound=StrEnum)
+from supervisor.config.problems import Problems, suggestion
 
 
 class FieldError(Exception):
@@ -72,9 +69,40 @@ class Field(NamedTuple):
 
 Reader = Callable[[Field], Any]
 
+Schema = Mapping[str, Any]
+"""A JSON Schema, or some of its keywords."""
+
+
+class Type(NamedTuple):
+    """What a value may be: to the loader, in words, and to an editor."""
+
+    read: Reader
+    words: str
+    """In the documentation; Markdown."""
+    schema: Schema
+    keys: Mapping[str, Key] = MappingProxyType({})
+    """Of a table with keys that are known."""
+    each: Type | None = None
+    """Of a table whose keys are names: what stands under each of them."""
+
+
+class Key(NamedTuple):
+    """One key of a table. The loader's keys, the schema and the documentation all come from these."""
+
+    type: Type
+    meaning: str
+    """Markdown; links lead into docs/services.md."""
+    default: Any = None
+    """What holds where it is left out, as TOML would write it, if it can be written."""
+    otherwise: str = "none"
+    """The same in words, where there is no such value."""
+
+
+Keys = Mapping[str, Key]
+
 
 def read_table(
-    field: Field, readers: Mapping[str, Reader], slips: Mapping[str, str] = MappingProxyType({})
+    field: Field, keys: Keys, slips: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, Any]:
     """What a table says, by key. A wrong value is reported and left out.
 
@@ -82,18 +110,18 @@ def read_table(
     """
     result: dict[str, Any] = {}
     for key, entry in field.table().items():
-        if key not in readers:
-            entry.wrong("unknown key", slips.get(key) or suggestion(key, readers))
+        if key not in keys:
+            entry.wrong("unknown key", slips.get(key) or suggestion(key, keys))
             continue
-        value = attempt(entry, readers[key])
+        value = attempt(entry, keys[key].type.read)
         if value is not None:
             result[key] = value
     return result
 
 
-def has_unknown(field: Field, readers: Mapping[str, Reader]) -> bool:
+def has_unknown(field: Field, keys: Keys) -> bool:
     """A misspelt key was reported; that the right one is missing then goes without saying."""
-    return not field.table().keys() <= readers.keys()
+    return not field.table().keys() <= keys.keys()
 
 
 def attempt(field: Field, reader: Reader) -> Any:
@@ -110,73 +138,3 @@ def kind(value: object) -> str:
     names = {bool: "a boolean", int: "an integer", float: "a float", str: "a string", list: "an array"}
     names |= {dict: "a table"}
     return names.get(type(value), "a date or time")
-
-
-def text(field: Field) -> str:
-    value = field.value
-    if not isinstance(value, str):
-        raise FieldError(f"must be a string, not {kind(value)}")
-    if "\0" in value:
-        raise FieldError("contains a NUL character")
-    return value
-
-
-def words(field: Field) -> tuple[str, ...]:
-    if not isinstance(field.value, list):
-        raise FieldError(f"must be an array of strings, not {kind(field.value)}", 'write ["…"]')
-    return tuple(text(Field(value, field.path, field.problems)) for value in field.value)
-
-
-def boolean(field: Field) -> bool:
-    if not isinstance(field.value, bool):
-        raise FieldError(f"must be true or false, not {kind(field.value)}")
-    return field.value
-
-
-def integer(low: int, high: int) -> Reader:
-    """A reader for whole numbers from `low` to `high`."""
-
-    def read(field: Field) -> int:
-        if not isinstance(field.value, int) or isinstance(field.value, bool):
-            raise FieldError(f"must be an integer, not {kind(field.value)}")
-        if not low <= field.value <= high:
-            raise FieldError(f"must be between {low} and {high}")
-        return field.value
-
-    return read
-
-
-def choice(values: type[Choice]) -> Reader:
-    """A reader for one of an enumeration's values."""
-
-    def read(field: Field) -> Choice:
-        if field.value not in list(values):
-            near = nearest(str(field.value), values) if isinstance(field.value, str) else None
-            raise FieldError(f"must be {either(values)}", near and f'did you mean "{near}"?')
-        return values(field.value)
-
-    return read
-
-
-def duration(field: Field) -> float:
-    try:
-        return durations.seconds(field.value)
-    except ValueError as error:
-        raise FieldError(str(error), durations.FORM) from error
-
-
-def signal_number(field: Field) -> int:
-    try:
-        return signals.number(field.value)
-    except ValueError as error:
-        raise FieldError(str(error), signals.FORM) from error
-
-
-def variable(field: Field) -> str:
-    """The name of an environment variable that carries a port."""
-    name = text(field)
-    if not variables.is_name(name):
-        raise FieldError("is not a variable's name", variables.FORM)
-    if variables.is_own(name):
-        raise FieldError(f"{name} is a variable of portsup's own", "name another one")
-    return name

@@ -1,33 +1,29 @@
-"""The keys of services.toml as data: for each table, key → reader."""
+"""The keys of services.toml: the one table that its loader, its schema and its documentation come from."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from supervisor.config import variables
-from supervisor.config.commands import command
-from supervisor.config.fields import (
-    Field,
-    FieldError,
-    Reader,
-    attempt,
-    boolean,
-    choice,
-    duration,
-    integer,
-    kind,
-    read_table,
-    signal_number,
-    text,
-    variable,
-    words,
-)
+from supervisor.config.commands import COMMAND
+from supervisor.config.fields import Field, FieldError, Key, Keys, Type, attempt, kind, read_table
 from supervisor.config.model import Backoff, OnLost, Restart, ShieldMode, Stop, StopMode
-from supervisor.config.pool_keys import HIGHEST_PORT, main_pool, pools, port
-from supervisor.config.ready_keys import ready
+from supervisor.config.pool_keys import HIGHEST_PORT, MAIN_POOL_TABLE, POOLS, PORT, PORT_ENV
+from supervisor.config.ready_keys import READY_TABLE
+from supervisor.config.value_types import (
+    BOOLEAN,
+    DURATION,
+    NO_NUL,
+    SIGNAL,
+    VARIABLE,
+    WORDS,
+    choice,
+    integer,
+    text,
+)
 
-_STACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NAME_OF_STACK = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_STACK_NAME = re.compile(_NAME_OF_STACK)
 
 
 def stack_name(field: Field) -> str:
@@ -78,12 +74,18 @@ def _digits(value: int | float) -> str:
         raise FieldError("is too long a number", "put it in quotes") from None
 
 
-BACKOFF: Mapping[str, Reader] = {
-    "initial": duration,
-    "max": duration,
-    "factor": factor,
-    "limit": integer(0, 1_000_000),
-    "reset": duration,
+BACKOFF: Keys = {
+    "initial": Key(DURATION, "the first wait", "500ms"),
+    "max": Key(DURATION, "the longest wait", "30s"),
+    "factor": Key(
+        Type(factor, "1 to 1000", {"type": "number", "minimum": 1, "maximum": 1000}),
+        "each wait is this many times the last one",
+        2,
+    ),
+    "limit": Key(
+        integer(0, 1_000_000), "after so many restarts in a row it is given up: `FATAL`", 5
+    ),
+    "reset": Key(DURATION, "one that ran for so long starts the count anew", "60s"),
 }
 
 
@@ -94,29 +96,74 @@ def backoff(field: Field) -> Backoff:
     return result
 
 
-STOP: Mapping[str, Reader] = {"signal": signal_number, "timeout": duration, "mode": choice(StopMode)}
+STOP: Keys = {
+    "signal": Key(SIGNAL, '`"TERM"`, `"SIGTERM"` or 15', "TERM"),
+    "timeout": Key(DURATION, "from the signal to SIGKILL", "5s"),
+    "mode": Key(
+        choice(StopMode),
+        "whom it ends: all descendants; the process group; or the first process alone, which then gets the "
+        "signal alone. Who isn't meant lives on, but nobody reads its output any more: lead that to a file",
+        "tree",
+    ),
+}
 
 
 def stop(field: Field) -> Stop:
     return Stop(**read_table(field, STOP))
 
 
-SERVICE: Mapping[str, Reader] = {
-    "command": command,
-    "shell": boolean,
-    "cwd": folder,
-    "env": env,
-    "pool": main_pool,
-    "pools": pools,
-    "port_env": variable,
-    "depends_on": words,
-    "ready": ready,
-    "restart": choice(Restart),
-    "backoff": backoff,
-    "stop": stop,
-    "shield": choice(ShieldMode),
-    "socket": boolean,
-    "on_lost": choice(OnLost),
+_ENV = Type(
+    env,
+    "table of strings or numbers",
+    {
+        "type": "object",
+        "propertyNames": {"pattern": f"^(?!{variables.PREFIX}){variables.NAME}$"},
+        "additionalProperties": {"type": ["string", "number"], "pattern": NO_NUL},
+    },
+)
+_FOLDER = Type(folder, "string", {"type": "string", "pattern": r"^([^$\x00]|\$(?!\{))*$"})
+
+SERVICE: Keys = {
+    "command": Key(
+        COMMAND,
+        "what to run. A string is split into words as a shell would, an array is taken as it is. A program "
+        "with a slash in its name is relative to `cwd`, else `PATH` is searched",
+        otherwise="required",
+    ),
+    "shell": Key(
+        BOOLEAN,
+        "hand the string to `/bin/sh -c`. **Without it no shell runs**: `&&`, `|`, `>` and `$PORT` are words "
+        "like any other",
+        False,
+    ),
+    "cwd": Key(_FOLDER, "the folder to run in, relative to `services.toml`; no `${…}` and no `~`", "."),
+    "env": Key(_ENV, "further variables; they win over all others"),
+    "pool": Key(
+        MAIN_POOL_TABLE,
+        "where the main port comes from. Without any pool a service is a worker and has no port",
+    ),
+    "port_env": Key(VARIABLE, "carries the main port", PORT_ENV),
+    "pools": Key(POOLS, "further ports, each from a pool with a name"),
+    "depends_on": Key(
+        WORDS._replace(words="array of services"), "start when all of these are [ready](#ready)"
+    ),
+    "ready": Key(READY_TABLE, "when the service counts as ready"),
+    "restart": Key(
+        choice(Restart), "start it again when it [ends](#restart-and-backoff)", "on-failure"
+    ),
+    "backoff": Key(
+        Type(backoff, "[table](#restart-and-backoff)", {}, keys=BACKOFF),
+        "waits between restarts",
+        otherwise="see there",
+    ),
+    "stop": Key(
+        Type(stop, "[table](#stop)", {}, keys=STOP), "how it is stopped", otherwise="see there"
+    ),
+    "shield": Key(choice(ShieldMode), "what is [watched](#shield-and-on_lost) on its ports", "tree"),
+    "on_lost": Key(choice(OnLost), "what follows when a [shield](#shield-and-on_lost) is lost", "stop"),
+    "socket": Key(
+        BOOLEAN, "portsup listens on the main port itself and [hands the socket down](#socket)", False
+    ),
 }
 
 SERVICE_SLIPS = dict.fromkeys(
@@ -125,11 +172,23 @@ SERVICE_SLIPS = dict.fromkeys(
 )
 """Keys that one could think a service has → what to write instead."""
 
-STACK: Mapping[str, Reader] = {
-    "name": stack_name,
-    "base_port": port,
-    "stride": integer(1, HIGHEST_PORT),
-    "env_files": words,
+STACK: Keys = {
+    "name": Key(
+        Type(stack_name, "string", {"type": "string", "pattern": f"^{_NAME_OF_STACK}$"}),
+        "what messages, `portsup ps` and `${stack}` call the stack: letters, digits, `.`, `-`, `_`, 64 at most",
+        otherwise="the folder's name",
+    ),
+    "base_port": Key(PORT, "instance n counts its relative pools from `base_port + (n-1)·stride`", 6000),
+    "stride": Key(
+        integer(1, HIGHEST_PORT),
+        "from one instance to the next; every relative pool must fit into it",
+        100,
+    ),
+    "env_files": Key(
+        WORDS,
+        "files of `NAME=value` lines, relative to `services.toml`; later files win. `export`, quotes and "
+        "comments are understood, dollars are not expanded. A file that is missing is an error",
+    ),
 }
 
 DOCUMENT = ("stack", "defaults", "services")

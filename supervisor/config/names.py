@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+NAME = "[A-Za-z][A-Za-z0-9_-]{0,63}"
+
+_NAME = re.compile(NAME)
 
 
 def wrong_name(name: str) -> str | None:

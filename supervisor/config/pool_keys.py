@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from supervisor.config import variables
 from supervisor.config.fields import (
     Field,
     FieldError,
-    Reader,
+    Key,
+    Keys,
+    Schema,
+    Type,
     attempt,
     has_unknown,
-    integer,
     kind,
     read_table,
-    variable,
 )
 from supervisor.config.model import MAIN_POOL, Pool, RelativePool, SharedPool
-from supervisor.config.names import wrong_name
+from supervisor.config.names import NAME, wrong_name
+from supervisor.config.value_types import VARIABLE, integer
 
 HIGHEST_PORT = 65535
 PORT_ENV = "PORT"
 """The variable of the main pool's port, where port_env names no other."""
 
-port = integer(1, HIGHEST_PORT)
+PORT = integer(1, HIGHEST_PORT)
 
 
 def ports(field: Field) -> tuple[int, ...]:
@@ -31,16 +31,49 @@ def ports(field: Field) -> tuple[int, ...]:
         raise FieldError(f"must be an array of ports, not {kind(field.value)}", "write [9000, 9001]")
     if not field.value:
         raise FieldError("is empty", "list at least one port")
-    found = tuple(port(Field(value, field.path, field.problems)) for value in field.value)
+    found = tuple(PORT.read(Field(value, field.path, field.problems)) for value in field.value)
     if len(set(found)) != len(found):
         raise FieldError("lists a port twice")
     return found
 
 
-_RELATIVE: Mapping[str, Reader] = {"offset": integer(0, HIGHEST_PORT), "size": integer(1, HIGHEST_PORT)}
-_SHARED: Mapping[str, Reader] = {"ports": ports}
-POOL: Mapping[str, Reader] = {**_RELATIVE, **_SHARED}
-NAMED_POOL: Mapping[str, Reader] = {**POOL, "env": variable}
+_PORTS = Type(
+    ports,
+    "array of ports",
+    {"type": "array", "items": PORT.schema, "minItems": 1, "uniqueItems": True},
+)
+
+_RELATIVE: Keys = {
+    "offset": Key(
+        integer(0, HIGHEST_PORT),
+        "*relative*: the first port is the instance's base port + `offset`",
+        otherwise="with `size`",
+    ),
+    "size": Key(integer(1, HIGHEST_PORT), "how many ports", otherwise="with `offset`"),
+}
+_SHARED: Keys = {
+    "ports": Key(
+        _PORTS,
+        "*shared*: the same ports for all instances on the machine, first come, first served",
+        otherwise="instead of both",
+    )
+}
+_EITHER: Schema = {
+    "oneOf": [
+        {"required": ["offset", "size"], "properties": {"ports": False}},
+        {"required": ["ports"], "properties": {"offset": False, "size": False}},
+    ]
+}
+
+POOL: Keys = {**_RELATIVE, **_SHARED}
+NAMED_POOL: Keys = {
+    **POOL,
+    "env": Key(
+        VARIABLE,
+        "carries the port; in `pools` only",
+        otherwise="the pool's name, as in `METRICS_PORT`",
+    ),
+}
 
 
 def main_pool(field: Field) -> Pool | None:
@@ -59,10 +92,10 @@ def named_pool(field: Field) -> Pool | None:
     return _pool(field, NAMED_POOL, name, f"{variables.stem(name)}_PORT")
 
 
-def _pool(field: Field, readers: Mapping[str, Reader], name: str, env: str) -> Pool | None:
+def _pool(field: Field, keys: Keys, name: str, env: str) -> Pool | None:
     """None if a part of it is wrong, which is reported."""
-    values = read_table(field, readers)
-    if has_unknown(field, readers) or not _pool_keys(field) <= values.keys():
+    values = read_table(field, keys)
+    if has_unknown(field, keys) or not _pool_keys(field) <= values.keys():
         return None
     env = values.get("env", env)
     if variables.is_own(env):
@@ -88,3 +121,12 @@ def _pool_keys(field: Field) -> set[str]:
 def pools(field: Field) -> tuple[Pool, ...]:
     found = [attempt(entry, named_pool) for entry in field.table().values()]
     return tuple(pool for pool in found if pool is not None)
+
+
+MAIN_POOL_TABLE = Type(main_pool, "[pool](#pools)", _EITHER, keys=POOL)
+POOLS = Type(
+    pools,
+    "table of [pools](#pools)",
+    {"propertyNames": {"pattern": f"^(?!{MAIN_POOL}$){NAME}$"}},
+    each=Type(named_pool, "pool", _EITHER, keys=NAMED_POOL),
+)

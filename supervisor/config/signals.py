@@ -16,3 +16,13 @@ def number(value: object) -> int:
     elif isinstance(value, int) and not isinstance(value, bool) and value in signal.valid_signals():
         return int(value)
     raise ValueError("is not a signal of this system")
+
+
+def names() -> list[str]:
+    """Those of this system, each without and with SIG."""
+    full = list(signal.Signals.__members__)
+    return [*(name.removeprefix("SIG") for name in full), *full]
+
+
+def numbers() -> list[int]:
+    return sorted(map(int, signal.valid_signals()))

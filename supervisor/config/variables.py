@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+PREFIX = "PORTSUP_"
+
 HOST = "HOST"
 INSTANCE = "PORTSUP_INSTANCE"
 INSTANCE_ID = "PORTSUP_INSTANCE_ID"
@@ -28,7 +30,7 @@ LISTEN = frozenset({LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES})
 
 
 def is_own(name: str) -> bool:
-    return name == HOST or name.startswith("PORTSUP_")
+    return name == HOST or name.startswith(PREFIX)
 
 
 def stem(name: str) -> str:
@@ -46,7 +48,9 @@ def url_of(service: str) -> str:
 
 FORM = "use letters, digits and _, no digit at the front"
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+NAME = "[A-Za-z_][A-Za-z0-9_]*"
+
+_NAME = re.compile(NAME)
 
 
 def is_name(name: str) -> bool:
