@@ -1,8 +1,10 @@
-"""Writes the pages of docs/ that say what the code says: commands.md and faults.md."""
+"""Writes the pages of docs/ that say what the code says: commands.md, faults.md, and the tables of
+services.md."""
 
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +12,14 @@ from pathlib import Path
 import click
 
 from supervisor.cli.main import COMMANDS, cli
+from supervisor.config import keys
+from supervisor.config.fields import Key, Keys
+from supervisor.config.pool_keys import NAMED_POOL
+from supervisor.config.ready_keys import READY
 
 ROOT = Path(__file__).resolve().parents[1]
 FAULTS = ROOT / "tests" / "real" / "faults"
+SERVICES = ROOT / "docs" / "services.md"
 WIDTH = 100
 """Columns, whatever the terminal has."""
 
@@ -33,12 +40,28 @@ counted stands in [reliability.md](reliability.md). `scripts/make_docs` writes t
 | ---: | --- | --- |
 """
 
+TABLES: dict[str, Keys] = {
+    "[stack]": keys.STACK,
+    "[services.NAME]": keys.SERVICE,
+    "Pools": NAMED_POOL,
+    "ready": READY,
+    "restart and backoff": keys.BACKOFF,
+    "stop": keys.STOP,
+}
+"""Heading in services.md → the keys that the table below it lists."""
+
+KEYS_HEAD = """\
+| key | type | default | meaning |
+| --- | --- | --- | --- |
+"""
+
 _FAULT = re.compile(r"Fault (?P<number>\d+): (?P<fault>.+?)\.?\n\n(?P<outcome>.+)", re.DOTALL)
 
 
 def pages() -> dict[Path, str]:
     return {
         ROOT / "docs" / "commands.md": commands(),
+        SERVICES: services(SERVICES.read_text()),
         ROOT / "docs" / "faults.md": FAULTS_HEAD + "\n".join([*_rows(), ""]),
     }
 
@@ -54,6 +77,22 @@ def _sections(top: click.Context) -> Iterator[str]:
         assert command is not None
         text = command.get_help(click.Context(command, info_name=name, parent=top, terminal_width=WIDTH))
         yield f"## {name}\n\n```text\n{text}\n```"
+
+
+def services(page: str) -> str:
+    """`page` with the tables of keys as the loader has them; all else is written by hand."""
+    for heading, known in TABLES.items():
+        table = rf"(?ms)(^## {re.escape(heading)}\n(?:(?!^## ).)*?){re.escape(KEYS_HEAD)}(?:^\|[^\n]*\n)*"
+        new = KEYS_HEAD + "".join(f"{_key_row(name, key)}\n" for name, key in known.items())
+        page, found = re.subn(table, lambda match, new=new: match[1] + new, page)
+        assert found == 1, f"services.md has no table below {heading}"
+    return page
+
+
+def _key_row(name: str, key: Key) -> str:
+    default = key.otherwise if key.default is None else f"`{json.dumps(key.default)}`"
+    cells = [f"`{name}`", key.type.words, default, key.meaning.replace("|", r"\|")]
+    return f"| {' | '.join(cells)} |"
 
 
 def _rows() -> Iterator[str]:

@@ -10,21 +10,13 @@ import pytest
 from harness import ROOT
 
 from supervisor.cli.main import COMMANDS
-from supervisor.config import keys, pool_keys, ready_keys
+from supervisor.config import keys
 from supervisor.config.load import load
 
 README = (ROOT / "README.md").read_text()
 SERVICES = (ROOT / "docs" / "services.md").read_text()
 
-TABLES = {
-    "[stack]": keys.STACK,
-    "[services.NAME]": keys.SERVICE,
-    "Pools": pool_keys.NAMED_POOL,
-    "ready": ready_keys.READY,
-    "restart and backoff": keys.BACKOFF,
-    "stop": keys.STOP,
-}
-"""Heading in docs/services.md → the keys that its table must list."""
+MAKE_DOCS = runpy.run_path(f"{ROOT}/scripts/make_docs.py")
 
 EXAMPLES = [
     pytest.param(text, id=f"{page}-{place}")
@@ -42,7 +34,7 @@ def test_every_key_is_documented_where_it_belongs() -> None:
     """Each section lists the keys that the loader knows, and no other; and no other section lists any."""
     sections = dict(part.partition("\n")[::2] for part in SERVICES.split("\n## ")[1:])
     found = {heading: sorted(listed_keys(text)) for heading, text in sections.items() if listed_keys(text)}
-    assert found == {heading: sorted(known) for heading, known in TABLES.items()}
+    assert found == {heading: sorted(known) for heading, known in MAKE_DOCS["TABLES"].items()}
 
 
 @pytest.mark.parametrize("text", EXAMPLES)
@@ -65,7 +57,7 @@ def test_the_documented_defaults(tmp_path: Path) -> None:
 
 def test_the_generated_pages_are_up_to_date() -> None:
     """`scripts/make_docs` would write just what is there."""
-    pages = runpy.run_path(f"{ROOT}/scripts/make_docs.py")["pages"]()
+    pages = MAKE_DOCS["pages"]()
     assert {path: path.read_text() for path in pages} == pages
 
 
