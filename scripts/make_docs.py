@@ -84,8 +84,9 @@ def services(page: str) -> str:
     for heading, known in TABLES.items():
         table = rf"(?ms)(^## {re.escape(heading)}\n(?:(?!^## ).)*?){re.escape(KEYS_HEAD)}(?:^\|[^\n]*\n)*"
         new = KEYS_HEAD + "".join(f"{_key_row(name, key)}\n" for name, key in known.items())
-        page, found = re.subn(table, lambda match, new=new: match[1] + new, page)
-        assert found == 1, f"services.md has no table below {heading}"
+        found = re.search(table, page)
+        assert found is not None, f"services.md has no table below {heading}"
+        page = page[: found.start()] + found[1] + new + page[found.end() :]
     return page
 
 

@@ -45,23 +45,32 @@ def make_private_folder(folder: Path) -> None:
     Raises PortsupError if it is a link, another user's, or could be exchanged by others: /tmp is shared,
     and whoever made the folder first could otherwise plant a socket there. Raises OSError.
     """
-    found = _own_folder(folder, "sockets", "XDG_RUNTIME_DIR", link_allowed=False)
+    _ensure_folder(folder)
+    if check_private_folder(folder).st_mode & 0o077:
+        folder.chmod(0o700)
+
+
+def check_private_folder(folder: Path) -> os.stat_result:
+    """What `make_private_folder` finds of a folder that is there. Raises as it does."""
+    found = _checked(folder, "sockets", "XDG_RUNTIME_DIR", link_allowed=False)
     above = folder.parent.stat().st_mode
     if above & stat.S_IWOTH and not above & stat.S_ISVTX:
         raise PortsupError(
             f"cannot use {folder} for sockets: others could put another in its place",
             hint=f"chmod +t {folder.parent}, or set XDG_RUNTIME_DIR to a private folder",
         )
-    if found.st_mode & 0o077:
-        folder.chmod(0o700)
+    return found
 
 
-def _own_folder(folder: Path, use: str, variable: str, *, link_allowed: bool) -> os.stat_result:
-    """Create it if it is missing. Raises PortsupError unless it is this user's own; OSError."""
+def _ensure_folder(folder: Path) -> None:
     try:
         _make_folder(folder)
     except FileExistsError:
         pass  # but what is it?
+
+
+def _checked(folder: Path, use: str, variable: str, *, link_allowed: bool) -> os.stat_result:
+    """Raises PortsupError unless it is this user's own folder; OSError."""
     entry = folder.lstat()
     found = folder.stat() if link_allowed else entry
     for uid in (entry.st_uid, found.st_uid):
@@ -222,12 +231,18 @@ def make_state_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """
     folder = state_folder(environ)
     try:
-        found = _own_folder(folder, "logs and data", "XDG_STATE_HOME", link_allowed=True)
+        _ensure_folder(folder)
+        found = check_state_folder(folder)
         if found.st_mode & 0o022:
             folder.chmod(stat.S_IMODE(found.st_mode) & ~0o022)
     except OSError as error:
         raise _unusable_state(folder, error.strerror, error.errno) from error
     return folder
+
+
+def check_state_folder(folder: Path) -> os.stat_result:
+    """What `make_state_folder` finds of a folder that is there. Raises PortsupError; OSError."""
+    return _checked(folder, "logs and data", "XDG_STATE_HOME", link_allowed=True)
 
 
 def open_private(path: str, flags: int) -> int:

@@ -61,9 +61,7 @@ def _written(config: Path) -> list[str]:
     return list(services) if isinstance(services, dict) else []
 
 
-def _fitting(
-    ctx: click.Context, param: click.Parameter, incomplete: str, names: Iterable[str]
-) -> list[str]:
+def _fitting(ctx: click.Context, param: click.Parameter, incomplete: str, names: Iterable[str]) -> list[str]:
     """Each once, and not those that the line has already."""
     given: Sequence[str] = ctx.params.get(param.name or "") or ()
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete) and name not in given]

@@ -63,7 +63,9 @@ COMMANDS: dict[str, Entry] = {
     "serve": Entry("supervisor.cli.serve", "serve", "Serve the API of all instances over HTTP."),
     "doctor": Entry("supervisor.cli.doctor", "doctor", "Check what portsup needs of this machine."),
     "schema": Entry("supervisor.cli.schema", "schema", "Print a JSON Schema of services.toml, for editors."),
-    "completion": Entry("supervisor.cli.completion", "completion", "Print the script that makes a shell complete."),
+    "completion": Entry(
+        "supervisor.cli.completion", "completion", "Print the script that makes a shell complete."
+    ),
 }
 
 

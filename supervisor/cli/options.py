@@ -44,7 +44,10 @@ class InstanceNumber(click.ParamType):  # type: ignore[type-arg]  # generic in n
         return f"N|{AUTO}" if self.auto else "N"
 
     def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002 - click's signature
+        incomplete: str,
     ) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem
 

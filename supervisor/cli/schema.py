@@ -10,7 +10,9 @@ from supervisor.cli.output import emit
 FILE = "services.schema.json"
 
 
-@click.command(epilog=examples(f"portsup schema > {FILE}", f"(and above all else in services.toml: #:schema ./{FILE})"))
+@click.command(
+    epilog=examples(f"portsup schema > {FILE}", f"(and above all else in services.toml: #:schema ./{FILE})")
+)
 def schema() -> None:
     """Print a JSON Schema of services.toml, for editors.
 

@@ -35,9 +35,7 @@ from supervisor.process.guard import GuardLink, guarded
     )
 )
 @click.pass_context
-@click.argument(
-    "services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete_written_services
-)
+@click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete_written_services)
 @instance_option(auto=True)
 @file_option
 @click.option(

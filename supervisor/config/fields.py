@@ -101,9 +101,7 @@ class Key(NamedTuple):
 Keys = Mapping[str, Key]
 
 
-def read_table(
-    field: Field, keys: Keys, slips: Mapping[str, str] = MappingProxyType({})
-) -> dict[str, Any]:
+def read_table(field: Field, keys: Keys, slips: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
     """What a table says, by key. A wrong value is reported and left out.
 
     `slips` are hints for some of the keys that there aren't. Raises FieldError if it isn't a table.

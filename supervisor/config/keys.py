@@ -82,9 +82,7 @@ BACKOFF: Keys = {
         "each wait is this many times the last one",
         2,
     ),
-    "limit": Key(
-        integer(0, 1_000_000), "after so many restarts in a row it is given up: `FATAL`", 5
-    ),
+    "limit": Key(integer(0, 1_000_000), "after so many restarts in a row it is given up: `FATAL`", 5),
     "reset": Key(DURATION, "one that ran for so long starts the count anew", "60s"),
 }
 
@@ -148,17 +146,13 @@ SERVICE: Keys = {
         WORDS._replace(words="array of services"), "start when all of these are [ready](#ready)"
     ),
     "ready": Key(READY_TABLE, "when the service counts as ready"),
-    "restart": Key(
-        choice(Restart), "start it again when it [ends](#restart-and-backoff)", "on-failure"
-    ),
+    "restart": Key(choice(Restart), "start it again when it [ends](#restart-and-backoff)", "on-failure"),
     "backoff": Key(
         Type(backoff, "[table](#restart-and-backoff)", {}, keys=BACKOFF),
         "waits between restarts",
         otherwise="see there",
     ),
-    "stop": Key(
-        Type(stop, "[table](#stop)", {}, keys=STOP), "how it is stopped", otherwise="see there"
-    ),
+    "stop": Key(Type(stop, "[table](#stop)", {}, keys=STOP), "how it is stopped", otherwise="see there"),
     "shield": Key(choice(ShieldMode), "what is [watched](#shield-and-on_lost) on its ports", "tree"),
     "on_lost": Key(choice(OnLost), "what follows when a [shield](#shield-and-on_lost) is lost", "stop"),
     "socket": Key(
@@ -175,7 +169,8 @@ SERVICE_SLIPS = dict.fromkeys(
 STACK: Keys = {
     "name": Key(
         Type(stack_name, "string", {"type": "string", "pattern": f"^{_NAME_OF_STACK}$"}),
-        "what messages, `portsup ps` and `${stack}` call the stack: letters, digits, `.`, `-`, `_`, 64 at most",
+        "what messages, `portsup ps` and `${stack}` call the stack: letters, digits, `.`, `-`, `_`, 64 at "
+        "most",
         otherwise="the folder's name",
     ),
     "base_port": Key(PORT, "instance n counts its relative pools from `base_port + (n-1)·stride`", 6000),

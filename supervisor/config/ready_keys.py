@@ -67,7 +67,8 @@ READY: Keys = {
     ),
     "exec": Key(
         ARGV,
-        "ready when this command exits 0. It runs where and as the service does, again and again; never in a shell",
+        "ready when this command exits 0. It runs where and as the service does, again and again; never in a "
+        "shell",
         otherwise="–",
     ),
     "notify": Key(

@@ -53,6 +53,30 @@ class Listener(NamedTuple):
     uid: int
 
 
+class Allowance(NamedTuple):
+    """How many processes and threads somebody may have."""
+
+    of: str
+    used: int
+    limit: int
+
+
+class KernelFacts(NamedTuple):
+    """What the kernel offers, and what it keeps from this process."""
+
+    pidfd: bool
+    subreaper: bool
+    sock_diag: bool
+    lists_children: bool
+    lowest_port: int
+    """On which this process may listen."""
+    reserved_ports: tuple[range, ...]
+    """Which the kernel never gives to outgoing connections."""
+    hides_processes: bool
+    """Those of other users, from this one."""
+    allowances: tuple[Allowance, ...]
+
+
 class ListenerTable(Protocol):
     """For whoever looks again and again."""
 
@@ -179,3 +203,7 @@ class Platform(Protocol):
     def pid_namespace(self) -> str: ...
 
     def net_namespace(self) -> str: ...
+
+    def kernel(self) -> KernelFacts | None:
+        """None where nothing is known of it. Takes a while, and changes nothing."""
+        ...

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from supervisor.errors import NO_DESCRIPTORS
 from supervisor.platform import spares
-from supervisor.platform.contract import Listener, ListenerTable, Owner, Process
+from supervisor.platform.contract import KernelFacts, Listener, ListenerTable, Owner, Process
 
 if TYPE_CHECKING:
     import socket
@@ -196,6 +196,11 @@ class Linux:
 
     def net_namespace(self) -> str:
         return os.readlink("/proc/self/ns/net")  # noqa: PTH115
+
+    def kernel(self) -> KernelFacts:
+        from supervisor.platform import kernel
+
+        return kernel.facts()
 
 
 def _read(path: str) -> bytes:

@@ -172,6 +172,9 @@ class Posix:
     def net_namespace(self) -> str:
         return "net"
 
+    def kernel(self) -> None:
+        """None of what Linux has is used here."""
+
 
 class _Table:
     def __init__(self, facts: Posix, ports: range) -> None:

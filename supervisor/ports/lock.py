@@ -41,11 +41,7 @@ class LockFolder:
     @staticmethod
     def open(path: Path) -> LockFolder:
         """Create it if it is missing (mode 1777). Raises LockFolderError with the reason."""
-        try:
-            _make_folder(path)
-            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError as error:
-            raise _unusable_folder(path, _why_no_folder(path, error)) from error
+        fd = _open_folder(path, make=True)
         try:
             return LockFolder(path, fd, (*_check_folder(path, os.fstat(fd)), *_keep_from_cleaners(path, fd)))
         except BaseException:
@@ -57,6 +53,25 @@ class LockFolder:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+
+def judge_folder(path: Path) -> tuple[str, ...]:
+    """What `LockFolder.open` would warn of, or raise, of a folder that is there. Changes nothing."""
+    fd = _open_folder(path, make=False)
+    try:
+        return _check_folder(path, os.fstat(fd))
+    finally:
+        os.close(fd)
+
+
+def _open_folder(path: Path, *, make: bool) -> int:
+    """Raises LockFolderError."""
+    try:
+        if make:
+            _make_folder(path)
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        raise _unusable_folder(path, _why_no_folder(path, error)) from error
 
 
 def _make_folder(path: Path) -> None:
