@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness import MAY_SKIP, Home, Portsup, wait_until, write_stack
@@ -231,7 +232,7 @@ def test_a_frozen_supervisor_is_not_waited_for(portsup: Portsup, stack: Path, po
     shown = record(portsup_home.folder, config=str(stack.parent / "services.toml"))
     publish(portsup_home.locks, shown)
     with Imposter(shown.socket, None):
-        asked = {ASKED: "bash_complete", "COMP_WORDS": "portsup stop ", "COMP_CWORD": "2"}
+        asked: dict[str, Any] = {ASKED: "bash_complete", "COMP_WORDS": "portsup stop ", "COMP_CWORD": "2"}
         done = portsup.run(cwd=stack, **asked)
     assert done.stdout.splitlines() == ["plain,api-server", "plain,api-worker", "plain,db"]
 
@@ -239,7 +240,8 @@ def test_a_frozen_supervisor_is_not_waited_for(portsup: Portsup, stack: Path, po
 @pytest.mark.parametrize("question", ["bash_complete", "nonsense", "tcsh_complete", "bash_"])
 def test_questions_that_make_no_sense(portsup: Portsup, question: str) -> None:
     """Without the variables of a shell, or for one that there isn't: silence, and no command is run."""
-    done = portsup.run("down", "--all", **{ASKED: question})
+    asked: dict[str, Any] = {ASKED: question}
+    done = portsup.run("down", "--all", **asked)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 

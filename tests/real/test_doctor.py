@@ -24,7 +24,7 @@ from supervisor.config.load import load
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 
-def examine(portsup: Portsup, *arguments: str, **environ: str) -> dict[str, dict[str, Any]]:
+def examine(portsup: Portsup, *arguments: str, **environ: Any) -> dict[str, dict[str, Any]]:
     """Check → what was found. The exit code says whether something fails."""
     done = portsup.run("doctor", "--json", *arguments, **environ)
     return read(done)
