@@ -10,6 +10,7 @@ from click.shell_completion import CompletionItem
 
 from supervisor import paths
 from supervisor.cli import target
+from supervisor.config.names import wrong_name
 from supervisor.control import registry
 from supervisor.errors import PortsupError
 from supervisor.records import InstanceRecord
@@ -62,6 +63,8 @@ def _written(config: Path) -> list[str]:
 
 
 def _fitting(ctx: click.Context, param: click.Parameter, incomplete: str, names: Iterable[str]) -> list[str]:
-    """Each once, and not those that the line has already."""
+    """Each once, and not those that the line has already. What can't be a service's name isn't put into
+    anybody's command line: the file, or the record of an instance, may be a stranger's."""
     given: Sequence[str] = ctx.params.get(param.name or "") or ()
-    return [name for name in dict.fromkeys(names) if name.startswith(incomplete) and name not in given]
+    fitting = [name for name in dict.fromkeys(names) if name.startswith(incomplete) and name not in given]
+    return [name for name in fitting if not wrong_name(name)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
 from supervisor.cli.options import examples
@@ -37,9 +35,6 @@ def completion(shell: str) -> None:
 def answer(question: str) -> int:
     """Print what could stand at the cursor; the exit code. Whatever goes wrong, nothing is said of it: it
     would be written into the middle of the line that the user types."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
     try:
         from click.shell_completion import shell_complete
 

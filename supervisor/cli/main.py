@@ -137,19 +137,24 @@ def cli(ctx: click.Context) -> None:
 
 def run() -> NoReturn:
     """The console script."""
+    if question := os.environ.get(ASKED):
+        sys.exit(_answer_shell(question))
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     _open_standard_descriptors()
     buffer_stdout()
-    code = _answer_shell(question) if (question := os.environ.get(ASKED)) else main(sys.argv[1:])
+    code = main(sys.argv[1:])
     garbage.end_without_search()
     sys.exit(code)
 
 
 def _answer_shell(question: str) -> int:
+    """Ctrl-C ends it in silence, as `__main__.main` has it."""
     from supervisor.cli.completion import answer
 
-    return answer(question)
+    code = answer(question)
+    garbage.end_without_search()
+    return code
 
 
 def main(args: Sequence[str]) -> int:

@@ -172,6 +172,14 @@ def test_silence(shell: str, content: str | None, environ: dict[str, str], tmp_p
 
 
 @every_shell
+def test_names_that_are_none(shell: str, environ: dict[str, str], tmp_path: Path) -> None:
+    """A stranger's services.toml doesn't write commands into the line."""
+    keys = ("'x; date'", "'$(date)'", '"a\\u001b[2Jb"', "'a b'", "fine")
+    (tmp_path / "services.toml").write_text("".join(f"[services.{key}]\n" for key in keys))
+    assert offered(shell, "portsup up ", tmp_path, environ) == ["fine"]
+
+
+@every_shell
 def test_a_lock_folder_that_is_none(
     shell: str, stack: Path, environ: dict[str, str], portsup_home: Home
 ) -> None:
