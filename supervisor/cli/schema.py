@@ -7,12 +7,8 @@ import click
 from supervisor.cli.options import examples
 from supervisor.cli.output import emit
 
-FILE = "services.schema.json"
 
-
-@click.command(
-    epilog=examples(f"portsup schema > {FILE}", f"(and above all else in services.toml: #:schema ./{FILE})")
-)
+@click.command(epilog=examples("portsup schema > services.schema.json"))
 def schema() -> None:
     """Print a JSON Schema of services.toml, for editors.
 

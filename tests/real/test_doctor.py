@@ -286,7 +286,7 @@ def test_hidden_processes(portsup_home: Home, tmp_path: Path, option: str, verdi
     if os.geteuid() or subprocess.run([*mounted, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this user can't mount /proc")
     bound = [*mounted, "setpriv", "--bounding-set", "-all", "--inh-caps", "-all"]
-    found = examine(Portsup(portsup_home, tmp_path, bound))["/proc"]
+    found = examine(Portsup(portsup_home, tmp_path, bound))["other users"]
     assert found["verdict"] == verdict
     assert (found["command"] is not None) is (verdict == "warn")
 

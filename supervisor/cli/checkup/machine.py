@@ -11,7 +11,7 @@ from supervisor.platform.contract import KernelFacts
 
 PYTHON = "python"
 KERNEL = "kernel"
-PROCESSES = "/proc"
+PROCESSES = "other users"
 CLOCK = "clock"
 
 NAMESAKE = "supervisor"
@@ -65,10 +65,10 @@ def kernel(facts: KernelFacts | None) -> Finding:
 
 def processes(facts: KernelFacts) -> Finding:
     if not facts.hides_processes:
-        return ok(PROCESSES, "other users' processes can be seen")
+        return ok(PROCESSES, "their processes can be seen")
     return warn(
         PROCESSES,
-        "mounted with hidepid: other users' processes, and who of them listens on a port, can't be told",
+        "hidepid, an option of /proc, hides their processes, and who of them listens on a port",
         "show them",
         as_root("mount -o remount,hidepid=0 /proc"),
     )
