@@ -346,7 +346,9 @@ def test_too_few_processes(tmp_path: Path) -> None:
         shutil.chown(home.folder, 4242, 4242)
         for folder in (home.folder, home.folder / "run"):
             os.chown(folder, 4242, 4242)
-        through = ["setpriv", "--reuid=4242", "--regid=4242", "--clear-groups"]
+        user = ["--reuid=4242", "--regid=4242", "--clear-groups"]
+        reads = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]  # this very Python
+        through = ["setpriv", *user, *reads]
         few = Portsup(home, Path("/"), ["prlimit", "--nproc=2:2", *through])
         found = read(few.run("doctor", "--json"))["processes"]
         assert found["verdict"] == "fail"
