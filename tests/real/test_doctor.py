@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import socket
 import struct
 import subprocess
@@ -20,6 +19,9 @@ from harness import MAY_SKIP, WITHOUT_ROOTS_RIGHTS, Home, Portsup, private_home,
 from supervisor import records
 from supervisor.cli.checkup.limits import files_needed
 from supervisor.config.load import load
+
+SOMEBODY = 4242
+"""A user who has no processes."""
 
 LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
@@ -343,10 +345,9 @@ def test_too_few_open_files(portsup_home: Home, tmp_path: Path, ports_block: int
 def test_too_few_processes(tmp_path: Path) -> None:
     """RLIMIT_NPROC of a user who isn't root."""
     with private_home() as home:
-        shutil.chown(home.folder, 4242, 4242)
         for folder in (home.folder, home.folder / "run"):
-            os.chown(folder, 4242, 4242)
-        user = ["--reuid=4242", "--regid=4242", "--clear-groups"]
+            os.chown(folder, SOMEBODY, SOMEBODY)
+        user = [f"--reuid={SOMEBODY}", f"--regid={SOMEBODY}", "--clear-groups"]
         reads = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]  # this very Python
         through = ["setpriv", *user, *reads]
         few = Portsup(home, Path("/"), ["prlimit", "--nproc=2:2", *through])
