@@ -1,0 +1,78 @@
+"""Addresses inside docker's network → addresses on this machine. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from supervisor.config.interpolate import names_of_pool
+from supervisor.config.model import MAIN_POOL
+from supervisor.importing.compose_service import ComposeService
+from supervisor.importing.texts import Part, Ref, Text
+
+LOOPBACK = "127.0.0.1"
+
+
+def pool_of(service: ComposeService, container_port: int) -> str | None:
+    """The first port is the main pool's, each further one has a pool with its number in the name."""
+    for index, port in enumerate(service.ports):
+        if port.container == container_port:
+            return f"port-{container_port}" if index else MAIN_POOL
+    return None
+
+
+def port_ref(service: ComposeService, container_port: int) -> Ref | None:
+    pool = pool_of(service, container_port)
+    return Ref(names_of_pool(service.name, pool)[0]) if pool is not None else None
+
+
+class Addresses:
+    """What the containers of a stack are called, and where those live that portsup runs."""
+
+    def __init__(self, services: Iterable[ComposeService], live: Iterable[ComposeService]) -> None:
+        self._live = {host: service for service in live for host in service.hosts}
+        hosts = {host for service in services for host in service.hosts}
+        alternatives = "|".join(map(re.escape, sorted(hosts, key=len, reverse=True)))
+        self._pattern = re.compile(rf"(?<![\w.-])(?P<host>{alternatives})(?::(?P<port>\d+))?(?![\w.-])")
+
+    def translated(self, text: Text) -> tuple[Text, set[str]]:
+        """The text with local addresses, and the names that it still has of services that don't run."""
+        left: set[str] = set()
+
+        def made(match: re.Match[str]) -> list[Part]:
+            if not _is_address(match):
+                return [match[0]]
+            service = self._live.get(match["host"])
+            here = _here(service, match) if service is not None else None
+            if here is None:
+                left.add(match["host"])
+            return here or [match[0]]
+
+        return text.replace(self._pattern, made), left
+
+    def port(self, number: int, me: ComposeService) -> Ref | None:
+        """The only one of the others that listens there in its container."""
+        found = [service for service in self._services if service is not me and pool_of(service, number)]
+        return port_ref(found[0], number) if len(found) == 1 else None
+
+    @property
+    def _services(self) -> list[ComposeService]:
+        return list({id(service): service for service in self._live.values()}.values())
+
+
+def _is_address(match: re.Match[str]) -> bool:
+    """`db:5432`, `//db/`, `@db/`, or nothing but `db`; elsewhere it is a word like any other."""
+    if match["port"]:
+        return True
+    before = match.string[: match.start()]
+    return before.endswith(("//", "@")) or match.span() == (0, len(match.string))
+
+
+def _here(service: ComposeService, match: re.Match[str]) -> list[Part] | None:
+    if match["port"]:
+        ref = port_ref(service, int(match["port"]))
+        return [f"{LOOPBACK}:", ref] if ref else None
+    if match.start() == 0 or not service.ports:
+        return [LOOPBACK]
+    return [f"{LOOPBACK}:", Ref(names_of_pool(service.name)[0])]
+
