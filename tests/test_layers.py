@@ -25,10 +25,11 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "ports": frozenset({"config", "plan"}),
     "process": frozenset({"config", "plan", "ports"}),
     "supervise": BELOW_SUPERVISE,
+    "importing": frozenset({"config"}),
     "control": frozenset(),
     "control.server": frozenset({"control"}),
     "web": frozenset({"control.client", "control.registry"}),
-    "cli": BELOW_SUPERVISE | {"cli.bringup", "control", "web"},
+    "cli": BELOW_SUPERVISE | {"cli.bringup", "control", "importing", "web"},
     "cli.bringup": BELOW_SUPERVISE | {"cli", "control", "control.server", "supervise"},
 }
 """Beside its own room, and the leaves, which everybody may import."""
@@ -242,6 +243,10 @@ def test_nothing_takes_a_port_beside_the_pool() -> None:
         ("control.client", "control.protocol", False),
         ("control.client", "control.server", True),
         ("control.server", "control.protocol", False),
+        ("importing.compose", "config.signals", False),
+        ("importing.compose", "plan.plan", True),
+        ("config.load", "importing.draft", True),
+        ("cli.init", "importing.compose", False),
         ("web.app", "control.client", False),
         ("web.app", "control.server", True),
         ("web.app", "cli.main", True),

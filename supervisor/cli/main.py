@@ -58,6 +58,7 @@ COMMANDS: dict[str, Entry] = {
     "env": Entry("supervisor.cli.env", "env", "Print the instance's variables."),
     "exec": Entry("supervisor.cli.exec", "exec_", "Run a command with the instance's variables."),
     "check": Entry("supervisor.cli.check", "check", "Check services.toml and show the plan for an instance."),
+    "init": Entry("supervisor.cli.init", "init", "Write a services.toml from what the project has."),
     "why": Entry("supervisor.cli.why", "why", "Say who holds a port, and what to do next."),
     "prune": Entry("supervisor.cli.prune", "prune", "Clear what dead supervisors left behind."),
     "serve": Entry("supervisor.cli.serve", "serve", "Serve the API of all instances over HTTP."),

@@ -227,7 +227,9 @@ class _Import:
     # Who waits for whom
 
     def _depend(self) -> None:
-        drafts = {service.key: draft for service, draft in zip(self._services, self._draft.services, strict=True)}
+        drafts = {
+            service.key: draft for service, draft in zip(self._services, self._draft.services, strict=True)
+        }
         for service in self._services:
             for key, condition in service.depends_on().items():
                 self._depend_on(service, drafts, key, condition)

@@ -75,4 +75,3 @@ def _here(service: ComposeService, match: re.Match[str]) -> list[Part] | None:
     if match.start() == 0 or not service.ports:
         return [LOOPBACK]
     return [f"{LOOPBACK}:", Ref(names_of_pool(service.name)[0])]
-

@@ -24,7 +24,17 @@ CARRIED = FLAGS.keys() | {
 }
 
 HARMLESS = frozenset(
-    {"container_name", "networks", "labels", "logging", "deploy", "pull_policy", "tty", "stdin_open", "attach"}
+    {
+        "container_name",
+        "networks",
+        "labels",
+        "logging",
+        "deploy",
+        "pull_policy",
+        "tty",
+        "stdin_open",
+        "attach",
+    }
     | {"annotations", "build", "develop", "ulimits", "oom_score_adj", "mem_limit", "cpus", "scale"}
 )
 """Keys that are lost, without which the container is still of use."""

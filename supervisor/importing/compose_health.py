@@ -61,8 +61,11 @@ def http_path(words: list[Text], container_port: int) -> str | None:
     return match["path"] or "/"
 
 
-def timeout(check: dict[str, Any], values: Values) -> str | None:
+def timeout(check: Any, values: Values) -> str | None:
     """How long docker would wait until it calls it unhealthy; None: portsup's own default will do."""
+
+    if not isinstance(check, dict):
+        return None
 
     def seconds(key: str) -> float | None:
         return length(values.plain(value)) if isinstance(value := check.get(key), str) else None

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from supervisor.config import variables
 from supervisor.importing.compose_addresses import Addresses, port_ref
 from supervisor.importing.compose_service import ComposeService
-from supervisor.importing.draft import Lost, Port, ServiceDraft
 from supervisor.importing.dockerfile import Words
+from supervisor.importing.draft import Lost, Port, ServiceDraft
 from supervisor.importing.own_port import find_own_port
 from supervisor.importing.shell_lines import read_line
 from supervisor.importing.texts import Ref, Text, join_words
@@ -77,7 +77,9 @@ def _mounted_folder(service: ComposeService) -> str | None:
     return None
 
 
-def run_here(service: ComposeService, found: Command, addresses: Addresses) -> tuple[ServiceDraft, list[Lost]]:
+def run_here(
+    service: ComposeService, found: Command, addresses: Addresses
+) -> tuple[ServiceDraft, list[Lost]]:
     """The service, and what was lost on the way."""
     making = _Making(service, found, addresses)
     return making.draft, making.lost
@@ -125,7 +127,9 @@ class _Making:
 
     def _port_variable(self) -> int | None:
         value = self._service.environment.get("PORT", Text.of()).plain
-        return int(value) if value and re.fullmatch(r"\d{2,5}", value, re.ASCII) and int(value) < 65536 else None
+        return (
+            int(value) if value and re.fullmatch(r"\d{2,5}", value, re.ASCII) and int(value) < 65536 else None
+        )
 
     def _further(self, container: int, host: int | None) -> None:
         pool = Port(host or container, f"port-{container}", f"PORT_{container}")
@@ -161,4 +165,3 @@ class _Making:
             what = f"{key} names {host}, which only docker's network knows"
             self._lose(what, key if key == "command" else "environment")
         return translated
-

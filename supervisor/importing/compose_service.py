@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -80,8 +81,8 @@ class ComposeService:
     def ports(self) -> list[Published]:
         """Each of the container's ports once; those that are published first."""
         found = [*self._read_ports, *exposed(self.table.get("expose"), self.values)]
-        if not found and not self.has("build") and (port := image_port(self.plain("image"))):
-            found = [Published(port)]
+        if not found and not self.has("build") and (known := image_port(self.plain("image"))):
+            found = [Published(known)]
         unique: dict[int, Published] = {}
         for port in found:
             unique.setdefault(port.container, port)
@@ -131,12 +132,14 @@ class ComposeService:
 
     @property
     def context(self) -> str:
-        """The folder that its image is built from; "" if it isn't built."""
+        """The folder that its image is built from; "" if it isn't, or from what lies elsewhere."""
         build = self.table.get("build")
-        if isinstance(build, dict):
-            context = build.get("context", ".")
-            return self.values.plain(context) if isinstance(context, str) else "."
-        return self.values.plain(build) if isinstance(build, str) else ""
+        context = build.get("context", ".") if isinstance(build, dict) else build
+        path = self.values.plain(context) if isinstance(context, str) else ""
+        return "" if _ELSEWHERE.match(path) else path
+
+
+_ELSEWHERE = re.compile(r"[\w+.-]*://|git@")
 
 
 def dockerfile_path(table: Table, values: Values) -> str | None:

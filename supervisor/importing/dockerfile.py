@@ -47,6 +47,10 @@ def _words(rest: str) -> Words:
         words = json.loads(rest)
     except (ValueError, RecursionError):
         return rest
-    if isinstance(words, list) and words and all(isinstance(word, str) and "\0" not in word for word in words):
+    if (
+        isinstance(words, list)
+        and words
+        and all(isinstance(word, str) and "\0" not in word for word in words)
+    ):
         return words
     return rest

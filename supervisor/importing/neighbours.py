@@ -47,4 +47,3 @@ def _local(text: Text, me: str, neighbours: Sequence[Neighbour]) -> Text:
 
 def _pool(ports: Sequence[Port], number: int) -> str:
     return next(port.pool for port in ports if port.usual == number)
-

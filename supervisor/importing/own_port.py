@@ -10,6 +10,10 @@ from supervisor.config.pool_keys import HIGHEST_PORT
 from supervisor.importing.servers import Server, server_in
 from supervisor.importing.texts import PORT_VARIABLE, Part, Ref, Text, with_port
 
+_OPTIONS = r"(?: --?(?:[\w.-]*[.-])?port | -p | -l | --listen )"
+_BIND_OPTIONS = r"(?: -b | --bind | -S | -a | --addr(?:ess)? | --dev-addr | --http )"
+_ANY_HOST = r"(?: 0\.0\.0\.0 | \[::\] | \* )"
+
 _LOWEST = 80
 """Below, a number behind -p or -b is something else: a depth, a count."""
 
@@ -17,17 +21,19 @@ _NUMBER = r"(\d{2,5})(?![\w.:/-])"
 _HOST = r"(?:(?:tcp|http)://)?(?:[\w.*-]*|\[[\da-fA-F:]*\]):"
 _OWN_PORT = re.compile(
     rf"""
-      (?<!\S) (?: --?(?:[\w.-]*[.-])?port | -p | -l | --listen ) [=\s] \s* (?:{_HOST})? {_NUMBER}
+      (?<!\S) {_OPTIONS} [=\s] \s* (?:{_HOST})? {_NUMBER}
     | (?<!\S) -p {_NUMBER}
-    | (?<!\S) (?: -b | --bind | -S | -a | --addr(?:ess)? | --dev-addr | --http ) [=\s] \s* ["']? {_HOST} {_NUMBER}
+    | (?<!\S) {_BIND_OPTIONS} [=\s] \s* ["']? {_HOST} {_NUMBER}
     | \b runserver \s+ (?: [^\s-] \S* : )? {_NUMBER}
     | -m \s+ http\.server \s+ {_NUMBER}
-    | (?<!\S) ["']? (?:(?:tcp|http)://)? (?: 0\.0\.0\.0 | \[::\] | \* )? : {_NUMBER}
+    | (?<!\S) ["']? (?:(?:tcp|http)://)? {_ANY_HOST}? : {_NUMBER}
     """,
     re.VERBOSE,
 )
 
-_CLIENTS = re.compile(r"^\s*(?:\S*/)?(?:psql|mysql|redis-cli|mongosh?|ssh|scp|curl|wget|stripe|ngrok|docker)\b")
+_CLIENTS = re.compile(
+    r"\s*(?:\S*/)?(?:psql|mysql|redis-cli|mongosh?|ssh|scp|curl|wget|stripe|ngrok|docker)\b"
+)
 """A port behind their -p is somebody else's."""
 
 
@@ -45,7 +51,8 @@ def find_own_port(command: Text, known: int | None = None) -> OwnPort:
     """The command line with `${port}` where it named its port. `known`: that number is its port."""
     line = "".join(part if isinstance(part, str) else "0" for part in command.parts)
     if variable := PORT_VARIABLE.search(line):
-        return OwnPort(with_port(command), _usual(line, variable, known), listens=True, told=True)
+        usual = _fallback(variable) if known is None else known
+        return OwnPort(with_port(command), usual, listens=True, told=True)
     server = server_in(line)
     numbers = [] if _CLIENTS.match(line) and server is None else list(_numbers(line))
     if known is not None and known not in numbers and _mentions(line, known):
@@ -58,14 +65,10 @@ def find_own_port(command: Text, known: int | None = None) -> OwnPort:
     return _by_server(command, server, known)
 
 
-def _usual(line: str, variable: re.Match[str], known: int | None) -> int | None:
-    fallback = variable["usual"]
-    if known is not None:
-        return known
-    if fallback and _LOWEST <= int(fallback) <= HIGHEST_PORT:
-        return int(fallback)
-    server = server_in(line)
-    return server.usual if server is not None and server.env is server.option is None else None
+def _fallback(variable: re.Match[str]) -> int | None:
+    """The 3000 of `${PORT:-3000}`."""
+    number = int(variable["usual"] or 0)
+    return number if _LOWEST <= number <= HIGHEST_PORT else None
 
 
 def _numbers(line: str) -> Iterator[int]:

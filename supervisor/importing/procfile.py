@@ -89,5 +89,3 @@ def _service(line: _Line, name: str, draft: Draft) -> ServiceDraft:
 
 def _is_port(text: str) -> bool:
     return re.fullmatch(r"\d{2,5}", text, re.ASCII) is not None and int(text) <= 65535
-
-

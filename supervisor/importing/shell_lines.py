@@ -23,8 +23,36 @@ _FOR_A_SHELL = re.compile(r"[|&;<>()$`*?\[\n]|(?<!\S)[~#!{}]|=~")
 _BACKGROUND = re.compile(r"(?<![&>])&(?![&>])")
 
 _BUILTINS = frozenset(
-    {"source", ".", "export", "cd", "ulimit", "umask", "set", "unset", "eval", "trap", "wait", "alias", "exec"}
-    | {"if", "while", "until", "for", "case", "shift", "exit", "read", "command", "type", "local", "return", ":"}
+    {
+        "source",
+        ".",
+        "export",
+        "cd",
+        "ulimit",
+        "umask",
+        "set",
+        "unset",
+        "eval",
+        "trap",
+        "wait",
+        "alias",
+        "exec",
+    }
+    | {
+        "if",
+        "while",
+        "until",
+        "for",
+        "case",
+        "shift",
+        "exit",
+        "read",
+        "command",
+        "type",
+        "local",
+        "return",
+        ":",
+    }
 )
 
 
