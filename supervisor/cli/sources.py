@@ -139,7 +139,8 @@ def _move(draft: Draft, origin: str) -> None:
     """`origin` is the source's folder, as seen from where services.toml will be."""
     for service in draft.services:
         service.cwd = posixpath.normpath(posixpath.join(origin, service.cwd))
-    draft.env_files = [posixpath.normpath(posixpath.join(origin, name)) for name in draft.env_files]
+    moved = (posixpath.normpath(posixpath.join(origin, name)) for name in draft.env_files)
+    draft.env_files = list(dict.fromkeys(moved))
 
 
 def _dotenv(folder: Path) -> Mapping[str, str]:

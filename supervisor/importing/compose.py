@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from supervisor.config import dependencies, signals
+from supervisor.config.fields import Field, FieldError
+from supervisor.config.keys import stack_name
+from supervisor.config.lines import Lines
 from supervisor.config.model import Restart
+from supervisor.config.problems import Problems
 from supervisor.errors import ConfigError
 from supervisor.importing import compose_docker, compose_health, compose_native
 from supervisor.importing.compose_addresses import Addresses
@@ -69,13 +74,17 @@ def _tell_of_document(document: Table, draft: Draft) -> None:
     for key, line in document.lines.items():
         if key not in _UNDERSTOOD and not key.startswith("x-"):
             draft.lost.append(Lost(f"the key {key}", line=line))
-    if isinstance(document.get("name"), str) and "$" not in document["name"]:
-        draft.stack = document["name"]
+    name = document.get("name")
+    if isinstance(name, str):
+        try:
+            draft.stack = stack_name(Field(name, ("stack", "name"), Problems(Path(), Lines(""))))
+        except FieldError:
+            draft.lost.append(Lost("the name: no stack may be called like that", line=document.lines["name"]))
 
 
 def _tell_of_variables(values: Values, draft: Draft) -> None:
     used = {part.name for service in draft.services for part in _refs(service)}
-    if any(f"{_ENV}{name}" in used for name in values.from_dotenv):
+    if any(f"{_ENV}{name}" in used for name in values.from_dotenv) and ".env" not in draft.env_files:
         draft.env_files.append(".env")
     if values.defaults:
         told = ", ".join(sorted(values.defaults))
@@ -94,6 +103,7 @@ class _Import:
         self._services = services
         self._draft = Draft(source)
         self._nobody = Addresses(services, ())
+        self._nobody.add_ports_that_others_name()
         self._reasons = {service.key: self._reason(service) for service in services}
         live = [service for service in services if self._reasons[service.key] is None]
         self._addresses = Addresses(services, live)
@@ -151,6 +161,7 @@ class _Import:
         found = self._command(service)
         if found is None and service.has("image"):
             draft = compose_docker.docker_run(service)
+            self._tell_of_volumes(service, draft)
             self._finish(service, draft, compose_docker.CARRIED, inside=compose_docker.container(service))
             return draft
         draft, lost = compose_native.run_here(
@@ -160,6 +171,16 @@ class _Import:
         self._finish(service, draft, compose_native.CARRIED)
         self._env_files(service)
         return draft
+
+    def _tell_of_volumes(self, service: ComposeService, draft: ServiceDraft) -> None:
+        named = [mount.source for mount in service.mounts if mount.source and not mount.is_bind]
+        shared = [mount.source for mount in service.mounts if mount.is_bind and not mount.read_only]
+        if named:
+            draft.remarks.append(
+                f"each instance has volumes of its own, {', '.join(named)}; docker keeps them"
+            )
+        if shared:
+            self._lose(f"all instances here would write to the same {', '.join(shared)}", service, "volumes")
 
     # Its further keys
 
@@ -176,6 +197,8 @@ class _Import:
         for unread in service.unread_ports:
             self._lose(unread.why, service, "ports")
         left = [key for key in service.table if service.has(key) and key not in carried]
+        if "volumes" in left and service.has_only_files_from_here:
+            left.remove("volumes")
         if left:
             self._lose(", ".join(left), service, left[0])
 

@@ -30,8 +30,9 @@ class Addresses:
     """What the containers of a stack are called, and where those live that portsup runs."""
 
     def __init__(self, services: Iterable[ComposeService], live: Iterable[ComposeService]) -> None:
+        self._all = list(services)
         self._live = {host: service for service in live for host in service.hosts}
-        hosts = {host for service in services for host in service.hosts}
+        hosts = {host for service in self._all for host in service.hosts}
         alternatives = "|".join(map(re.escape, sorted(hosts, key=len, reverse=True)))
         self._pattern = re.compile(rf"(?<![\w.-])(?P<host>{alternatives})(?::(?P<port>\d+))?(?![\w.-])")
 
@@ -49,6 +50,15 @@ class Addresses:
             return here or [match[0]]
 
         return text.replace(self._pattern, made), left
+
+    def add_ports_that_others_name(self) -> None:
+        """Inside docker's network a port is reachable without being published, or declared at all."""
+        owners = {host: service for service in self._all for host in service.hosts}
+        for service in self._all:
+            for text in service.environment.values():
+                for part in text.parts:
+                    for match in self._pattern.finditer(part) if isinstance(part, str) else ():
+                        owners[match["host"]].learn_port(match["port"])
 
     def port(self, number: int, me: ComposeService) -> Ref | None:
         """The only one of the others that listens there in its container."""

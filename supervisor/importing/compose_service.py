@@ -88,6 +88,11 @@ class ComposeService:
             unique.setdefault(port.container, port)
         return list(unique.values())
 
+    def learn_port(self, text: str | None) -> None:
+        """A port by which another service calls it."""
+        if text and text not in map(str, (port.container for port in self.ports)):
+            self.ports.extend(exposed([text], self.values))
+
     @property
     def unread_ports(self) -> list[Unread]:
         entries = ports(self.table.get("ports"), self.values)
@@ -129,6 +134,11 @@ class ComposeService:
         source, colon, rest = self.values.plain(entry).partition(":")
         target, _, options = rest.partition(":")
         return Mount(source, target, "ro" in options.split(",")) if colon else Mount("", source)
+
+    @property
+    def has_only_files_from_here(self) -> bool:
+        """What it has mounted is there without docker as well."""
+        return all(mount.is_bind and mount.source.startswith(".") for mount in self.mounts)
 
     @property
     def context(self) -> str:

@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 _CONTINUED = re.compile(r"\\[ \t]*\n(?:[ \t]*#[^\n]*\n)*")
-_INSTRUCTION = re.compile(r"\s*(?P<word>FROM|CMD|ENTRYPOINT|WORKDIR|EXPOSE)\s+(?P<rest>\S.*)", re.IGNORECASE)
+_INSTRUCTION = re.compile(r"\s*(?P<word>FROM|CMD|ENTRYPOINT|WORKDIR)\s+(?P<rest>\S.*)", re.IGNORECASE)
 
 Words = str | list[str] | None
 """A line for a shell, or words as they are."""
@@ -17,7 +17,6 @@ class Dockerfile(NamedTuple):
     cmd: Words = None
     entrypoint: Words = None
     workdir: str = ""
-    exposed: tuple[int, ...] = ()
 
 
 def read_dockerfile(text: str) -> Dockerfile:
@@ -34,10 +33,8 @@ def read_dockerfile(text: str) -> Dockerfile:
             found = found._replace(cmd=_words(rest))
         elif word == "ENTRYPOINT":
             found = found._replace(entrypoint=_words(rest))
-        elif word == "WORKDIR":
-            found = found._replace(workdir=rest.strip("\"'"))
         else:
-            found = found._replace(exposed=(*found.exposed, *map(int, re.findall(r"\b\d{2,5}\b", rest))))
+            found = found._replace(workdir=rest.strip("\"'"))
     return found
 
 

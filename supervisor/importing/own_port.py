@@ -47,6 +47,11 @@ class OwnPort(NamedTuple):
     """The command line, or `env`, names the port now."""
 
 
+def names_port(line: str) -> bool:
+    """Whether a command line says itself where it listens."""
+    return PORT_VARIABLE.search(line) is not None or any(_numbers(line))
+
+
 def find_own_port(command: Text, known: int | None = None) -> OwnPort:
     """The command line with `${port}` where it named its port. `known`: that number is its port."""
     line = "".join(part if isinstance(part, str) else "0" for part in command.parts)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from supervisor.errors import ConfigError
 from supervisor.importing.draft import Draft, Lost, Port, ServiceDraft
 from supervisor.importing.naming import legal_names
-from supervisor.importing.own_port import find_own_port, option
+from supervisor.importing.own_port import find_own_port, names_port, option
 from supervisor.importing.servers import Server, server_in
 from supervisor.importing.shell_lines import read_line
 from supervisor.importing.texts import Ref, Text
@@ -172,7 +172,7 @@ def _service(one: _Chosen, name: str, manager: Manager, draft: Draft) -> Service
     script = one.package.scripts[one.script]
     service = ServiceDraft(name, Text.of(f"{manager.run} {one.script}"), cwd=one.package.folder)
     service.remarks.append(f"the script {one.script} of {one.package.name or 'this package'}")
-    if _PORT_ASSIGNED.search(script) or find_own_port(Text.of(script)).command.plain is None:
+    if _PORT_ASSIGNED.search(script) or names_port(script):
         _with_number(service, script, manager, draft)
     elif (server := server_in(script)) is not None:
         _by_server(service, server, manager)

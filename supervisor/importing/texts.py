@@ -44,7 +44,7 @@ class Text(NamedTuple):
     def written(self) -> str:
         """As services.toml writes it: a dollar that would begin something is doubled."""
         pieces = []
-        for part, following in zip(self.parts, [*self.parts[1:], ""], strict=True):
+        for part, following in zip(self.parts, (*self.parts[1:], ""), strict=False):
             if isinstance(part, Ref):
                 pieces.append(f"${{{part.name}}}")
                 continue

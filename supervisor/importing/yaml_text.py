@@ -79,25 +79,25 @@ def _table(loader: yaml.SafeLoader, node: yaml.Node) -> Table:
 
     if not isinstance(node, yaml.MappingNode):
         raise _complaint("expected a mapping", node)
-    _refuse_duplicates(node)
+    _check_keys(node)
     loader.flatten_mapping(node)
     result = Table()
     for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if not isinstance(key, str):
-            raise _complaint("a key must be a word", key_node)
+        key = str(loader.construct_object(key_node))
         result[key] = loader.construct_object(value_node, deep=True)
         result.lines[key] = key_node.start_mark.line + 1
     return result
 
 
-def _refuse_duplicates(node: yaml.MappingNode) -> None:
-    """PyYAML would take the last one in silence."""
-    seen = set()
+def _check_keys(node: yaml.MappingNode) -> None:
+    """Each is a word and there once: PyYAML would take the last one in silence."""
+    seen: set[str] = set()
     for key, _ in node.value:
+        if not isinstance(key.value, str):
+            raise _complaint("a key must be a word", key)
         if key.value in seen and key.tag != _MERGE:
-            raise _complaint(f"{str(key.value)[:50]} is there twice", key)
-        seen.add(key.value if isinstance(key.value, str) else id(key))
+            raise _complaint(f"{key.value[:50]} is there twice", key)
+        seen.add(key.value)
 
 
 def _complaint(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:
