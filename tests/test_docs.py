@@ -92,6 +92,7 @@ def commands_in(text: str) -> set[str]:
         "CONTRIBUTING.md",
         "SECURITY.md",
         "docs/services.md",
+        "docs/init.md",
         "docs/faults.md",
         "docs/reliability.md",
     ],

@@ -210,6 +210,14 @@ def test_running_an_instance_loads_nothing_heavy(module: Module) -> None:
         assert not third_party_on_import(module.name) & HEAVY
 
 
+@every_module
+def test_yaml_is_read_in_one_place_and_late(module: Module) -> None:
+    """Whoever has no compose file doesn't pay for PyYAML."""
+    lines = [line for line in module.imports if line.module.split(".")[0] == "yaml"]
+    assert not any(line.eager for line in lines)
+    assert not lines or str(module) == "supervisor/importing/yaml_text.py"
+
+
 PEERS = ROOT / "bench" / ".peers"
 """Other people's code: what `scripts/bench --peers` installs."""
 

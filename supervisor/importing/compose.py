@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,9 @@ def _service_tables(document: Any, source: str) -> dict[str, Table]:
 def _dockerfile(table: Table, values: Values, read_file: ReadFile) -> Dockerfile:
     path = dockerfile_path(table, values)
     text = read_file(path) if path is not None else None
-    return read_dockerfile(text) if text is not None else Dockerfile()
+    build = table.get("build")
+    target = build.get("target") if isinstance(build, dict) else None
+    return read_dockerfile(text, target if isinstance(target, str) else None) if text else Dockerfile()
 
 
 def _tell_of_document(document: Table, draft: Draft) -> None:
@@ -98,6 +101,17 @@ def _refs(service: ServiceDraft) -> Iterator[Ref]:
         yield from (part for part in text.parts if isinstance(part, Ref)) if isinstance(text, Text) else ()
 
 
+def _container_port(service: ComposeService, draft: ServiceDraft) -> int | None:
+    """By which the service's own healthcheck knows it."""
+    if service.ports:
+        return service.ports[0].container
+    return draft.ports[0].usual if draft.ports else None
+
+
+def _with_own_port(text: Text, port: int | None) -> Text:
+    return text.replace(re.compile(rf"(?<![\w.]){port}(?![\w.])"), lambda _: [Ref("port")]) if port else text
+
+
 class _Import:
     def __init__(self, source: str, services: Sequence[ComposeService]) -> None:
         self._services = services
@@ -126,8 +140,8 @@ class _Import:
         if service.has("extends"):
             return "it extends another service"
         try:
-            if self._command(service) is not None:
-                return None
+            if (command := self._command(service)) is not None:
+                return compose_native.reason_against(command)
             if not service.has("image"):
                 return "its command is in no file that portsup reads"
             return self._reason_against_docker(service)
@@ -138,11 +152,13 @@ class _Import:
         return compose_native.command(service) if compose_native.is_native(service) else None
 
     def _reason_against_docker(self, service: ComposeService) -> str | None:
+        if any(mount.source.endswith("docker.sock") for mount in service.mounts):
+            return "it watches docker's own containers"
         if keys := compose_docker.missing(service):
             return f"`docker run` would lack {', '.join(keys)}"
-        texts = [*service.environment.values(), *(service.words("command") or ())]
-        others = set().union(*(self._nobody.translated(text)[1] for text in texts)) - service.hosts
-        others |= service.depends_on().keys()
+        texts = [*service.environment.items(), *(("", word) for word in service.words("command") or ())]
+        named = [self._nobody.translated(text, key)[1] for key, text in texts]
+        others = set().union(*named, service.depends_on()) - service.hosts
         if others:
             return f"from inside its container it would not reach {', '.join(sorted(others))}"
         return None
@@ -231,13 +247,14 @@ class _Import:
             if service.has("healthcheck"):
                 self._lose("healthcheck", service, "healthcheck")
             return
-        path = compose_health.http_path(words, service.ports[0].container) if service.ports else None
+        port = _container_port(service, draft)
+        path = compose_health.http_path(words, port) if port is not None else None
         if path is not None:
             draft.ready = {"http": path}
         elif inside:
             draft.ready = {"exec": join_words([*map(Text.of, ("docker", "exec")), Text.of(*inside), *words])}
         else:
-            here = [self._addresses.translated(word)[0] for word in words]
+            here = [_with_own_port(self._addresses.translated(word)[0], port) for word in words]
             draft.ready = {"exec": join_words(here)}
         if timeout := compose_health.timeout(check, service.values):
             draft.ready["timeout"] = timeout

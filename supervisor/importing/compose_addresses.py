@@ -36,12 +36,15 @@ class Addresses:
         alternatives = "|".join(map(re.escape, sorted(hosts, key=len, reverse=True)))
         self._pattern = re.compile(rf"(?<![\w.-])(?P<host>{alternatives})(?::(?P<port>\d+))?(?![\w.-])")
 
-    def translated(self, text: Text) -> tuple[Text, set[str]]:
-        """The text with local addresses, and the names that it still has of services that don't run."""
+    def translated(self, text: Text, key: str = "") -> tuple[Text, set[str]]:
+        """The text with local addresses, and the names that it still has of services that don't run.
+
+        `key`: the variable's name, which tells whether a bare name in it is a host or a user's, say.
+        """
         left: set[str] = set()
 
         def made(match: re.Match[str]) -> list[Part]:
-            if not _is_address(match):
+            if not _is_address(match, key):
                 return [match[0]]
             service = self._live.get(match["host"])
             here = _here(service, match) if service is not None else None
@@ -70,12 +73,16 @@ class Addresses:
         return list({id(service): service for service in self._live.values()}.values())
 
 
-def _is_address(match: re.Match[str]) -> bool:
-    """`db:5432`, `//db/`, `@db/`, or nothing but `db`; elsewhere it is a word like any other."""
+_HOST_KEY = re.compile(r"HOST|SERVER|ADDR|ENDPOINT|BROKER|NODE", re.IGNORECASE)
+
+
+def _is_address(match: re.Match[str], key: str) -> bool:
+    """`db:5432`, `//db/`, `@db/`, or DB_HOST=db; elsewhere it is a word like any other."""
     if match["port"]:
         return True
-    before = match.string[: match.start()]
-    return before.endswith(("//", "@")) or match.span() == (0, len(match.string))
+    if match.span() == (0, len(match.string)):
+        return _HOST_KEY.search(key) is not None
+    return match.string[: match.start()].endswith(("//", "@"))
 
 
 def _here(service: ComposeService, match: re.Match[str]) -> list[Part] | None:

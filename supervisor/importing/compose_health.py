@@ -18,8 +18,10 @@ SHORTEST, LONGEST = 30, 3600
 INTERVAL, RETRIES = 30.0, 3
 """Docker's own, where the healthcheck says nothing."""
 
+HTTP_PORT = 80
+
 _HTTP = re.compile(
-    r"(?:curl|wget)\s(?:.*\s)?[\"']?https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0):(?P<port>\d+)"
+    r"(?:curl|wget)\s(?:.*\s)?[\"']?https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0)(?::(?P<port>\d+))?"
     r"(?P<path>/[!#-&(-~]*)?[\"']?(?:\s*(?:\|\||>|;|\d>).*)?",
     re.DOTALL,
 )
@@ -56,7 +58,7 @@ def http_path(words: list[Text], container_port: int) -> str | None:
     """The path for which a check such as `curl -f http://localhost:8000/health` asks that port."""
     line = words[-1].plain if len(words) == 3 and words[0].plain == "sh" else join_words(words).plain
     match = _HTTP.fullmatch(line.strip()) if line else None
-    if match is None or int(match["port"]) != container_port or "$" in (match["path"] or ""):
+    if match is None or int(match["port"] or HTTP_PORT) != container_port or "$" in (match["path"] or ""):
         return None
     return match["path"] or "/"
 

@@ -62,6 +62,17 @@ def _of_words(words: Words, lost: str | None) -> Command | None:
     return Command(join_words(map(Text.of, words)), lost=lost) if words else None
 
 
+_SYSTEM = re.compile(r"/(?:usr/)?(?:local/)?s?bin/")
+
+
+def reason_against(found: Command) -> str | None:
+    """Why it can't be run here after all."""
+    program = found.text.parts[0] if found.text.parts else ""
+    if isinstance(program, str) and program.startswith("/") and not _SYSTEM.match(program):
+        return "its program lies inside its image"
+    return None
+
+
 def is_native(service: ComposeService) -> bool:
     """Its code lies here: it is built from it, or has the folder in which it works mounted."""
     return bool(service.context) or _mounted_folder(service) is not None
@@ -100,7 +111,7 @@ class _Making:
             told |= self._variable(name, value)
         if self.draft.ports and not told:
             usual = self._service.ports[0].container if self._service.ports else self.draft.ports[0].usual
-            self._lose(f"nothing here tells it its port: have it listen on $PORT instead of {usual}", "ports")
+            self._lose(f"nothing here tells it its port: it must listen on $PORT instead of {usual}", "ports")
 
     def _lose(self, what: str, key: str) -> None:
         self.lost.append(Lost(what, self._service.name, self._service.line(key)))
@@ -160,7 +171,7 @@ class _Making:
         return port_ref(self._service, int(number)) or self._addresses.port(int(number), self._service)
 
     def _translated(self, text: Text, key: str) -> Text:
-        translated, left = self._addresses.translated(text)
+        translated, left = self._addresses.translated(text, key)
         for host in sorted(left):
             what = f"{key} names {host}, which only docker's network knows"
             self._lose(what, key if key == "command" else "environment")

@@ -19,23 +19,33 @@ class Dockerfile(NamedTuple):
     workdir: str = ""
 
 
-def read_dockerfile(text: str) -> Dockerfile:
-    """Of its last stage, which is what is run."""
-    found = Dockerfile()
+def read_dockerfile(text: str, target: str | None = None) -> Dockerfile:
+    """Of the stage called `target`, else of the last one. What a stage doesn't say is its base's."""
+    found, name = Dockerfile(), ""
+    stages: dict[str, Dockerfile] = {}
     for line in _CONTINUED.sub(" ", text).splitlines():
         match = _INSTRUCTION.fullmatch(line)
         if match is None:
             continue
         word, rest = match["word"].upper(), match["rest"].strip()
         if word == "FROM":
-            found = Dockerfile()
+            stages[name] = found
+            base, name = _stage(rest)
+            found = stages.get(base, Dockerfile())
         elif word == "CMD":
             found = found._replace(cmd=_words(rest))
         elif word == "ENTRYPOINT":
             found = found._replace(entrypoint=_words(rest))
         else:
             found = found._replace(workdir=rest.strip("\"'"))
-    return found
+    stages[name] = found
+    return stages.get((target or name).lower(), found)
+
+
+def _stage(rest: str) -> tuple[str, str]:
+    """What it is made from and its own name, of `--platform=x python:3.12 AS build`."""
+    words = [word.lower() for word in rest.split() if not word.startswith("--")]
+    return words[0] if words else "", words[2] if len(words) > 2 and words[1] == "as" else ""
 
 
 def _words(rest: str) -> Words:

@@ -13,6 +13,7 @@ from loading import loaded, service, told
 from supervisor.config.model import Config, ReadyKind, Restart, Service
 from supervisor.errors import ConfigError
 from supervisor.importing.compose import read_compose
+from supervisor.importing.dockerfile import read_dockerfile
 from supervisor.importing.draft import Draft
 
 
@@ -25,11 +26,21 @@ def config_of(draft: Draft, **dotenv: str) -> Config:
     return loaded(draft, files)
 
 
+@pytest.mark.parametrize(
+    ("target", "command"), [("", "last"), ("build", "first"), ("dev", "first"), ("none", "last")]
+)
+def test_a_stage_of_a_dockerfile(target: str, command: str) -> None:
+    """The one that is named, with what it has from the stage that it is made from."""
+    text = "FROM a AS build\nCMD first\nFROM build as dev\nRUN x\nFROM --platform=x b\nCMD last\n"
+    made = read_dockerfile(text, target or None)
+    assert made.cmd == command
+
+
 def only(keys: str, **dotenv: str) -> Service:
     """The service that these keys make, beside a database."""
     lines = "\n".join(f"    {line}" for line in keys.strip().splitlines())
     text = f"services:\n  web:\n    build: .\n{lines}\n  db:\n    image: postgres:16\n"
-    return service(config_of(read(text, **dotenv), **dotenv), "web")
+    return service(config_of(read(text, None, **dotenv), **dotenv), "web")
 
 
 def offset(one: Service, pool: int = 0) -> int:
@@ -64,6 +75,7 @@ def _words(part: str, command: str) -> list[str]:
         ("URL: postgres://u:p@db:5432/x", "postgres://u:p@127.0.0.1:${db.port}/x"),
         ("URL: postgres://u:p@db/x", "postgres://u:p@127.0.0.1:${db.port}/x"),
         ("DB_HOST: db", "127.0.0.1"),
+        ("DB_USER: db", "db"),
         ("DB_PORT: 5432", "${db.port}"),
         ("NAME: 'the db of x'", "the db of x"),
         ("A: 'p$$w{d $${x}'", "p$w{d $${x}"),
@@ -146,6 +158,7 @@ services:
         ("[CMD-SHELL, 'wget -qO- http://localhost:8000/up > /dev/null']", ReadyKind.HTTP, "/up"),
         ("curl -f http://localhost:9999/", ReadyKind.EXEC, "sh -c curl -f http://localhost:9999/"),
         ("[CMD, ./ok, 'a b']", ReadyKind.EXEC, "./ok a b"),
+        ("[CMD, nc, -z, localhost, '8000']", ReadyKind.EXEC, "nc -z localhost ${port}"),
         ("[NONE]", ReadyKind.SPAWNED, ""),
     ],
 )
@@ -223,6 +236,8 @@ services:
             "its command is in no file that portsup reads",
         ),
         ('build: .\n    command: "open \'quote"', "its command has a quote that is never closed"),
+        ("build: .\n    command: /code/bin/run", "its program lies inside its image"),
+        ("image: x\n    volumes: ['/var/run/docker.sock:/s']", "it watches docker's own containers"),
         ("extends: {service: web}", "it extends another service"),
     ],
 )
