@@ -33,7 +33,7 @@ class Addresses:
         self._all = list(services)
         self._live = {host: service for service in live for host in service.hosts}
         hosts = {host for service in self._all for host in service.hosts}
-        alternatives = "|".join(map(re.escape, sorted(hosts, key=len, reverse=True)))
+        alternatives = "|".join(map(re.escape, sorted(hosts, key=len, reverse=True))) or "(?!)"
         self._pattern = re.compile(rf"(?<![\w.-])(?P<host>{alternatives})(?::(?P<port>\d+))?(?![\w.-])")
 
     def translated(self, text: Text, key: str = "") -> tuple[Text, set[str]]:

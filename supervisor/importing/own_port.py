@@ -31,6 +31,9 @@ _OWN_PORT = re.compile(
     re.VERBOSE,
 )
 
+_SEVERAL = re.compile(r"[;&|\n]")
+"""Several commands: what is put behind the line would be the last one's."""
+
 _CLIENTS = re.compile(
     r"\s*(?:\S*/)?(?:psql|mysql|redis-cli|mongosh?|ssh|scp|curl|wget|stripe|ngrok|docker)\b"
 )
@@ -67,7 +70,7 @@ def find_own_port(command: Text, known: int | None = None) -> OwnPort:
     if numbers:
         usual = known if known is not None else numbers[0]
         return OwnPort(_with_ref(command, usual), usual, listens=True, told=True)
-    return _by_server(command, server, known)
+    return _by_server(command, line, server, known)
 
 
 def _fallback(variable: re.Match[str]) -> int | None:
@@ -91,12 +94,14 @@ def _with_ref(command: Text, number: int) -> Text:
     return command.replace(re.compile(rf"(?<![\d.]){number}(?![\d.])"), lambda _: [Ref("port")])
 
 
-def _by_server(command: Text, server: Server | None, known: int | None) -> OwnPort:
+def _by_server(command: Text, line: str, server: Server | None, known: int | None) -> OwnPort:
     if server is None:
         return OwnPort(command, known, listens=known is not None)
     usual = server.usual if known is None else known
     if server.option is None:
         return OwnPort(command, usual, listens=True, env=server.env, told=True)
+    if _SEVERAL.search(line):
+        return OwnPort(command, usual, listens=True)
     return OwnPort(Text.of(*command.parts, *option(server.option)), usual, listens=True, told=True)
 
 

@@ -25,8 +25,11 @@ ONE_OFF = {
 }
 """Lines that are no services → when they run."""
 
+WEB = "web"
+"""The line that listens on PORT, by Heroku's convention."""
+
 FOREMAN_PORT = 5000
-"""What foreman and honcho give to the first line. Theirs and Heroku's convention: `web` listens on PORT."""
+"""What foreman and honcho give to the first line."""
 
 
 class _Line(NamedTuple):
@@ -45,6 +48,7 @@ def read_procfile(text: str, source: str) -> Draft:
         )
     names = legal_names(lines)
     draft.services = [_service(line, names[line.name], draft) for line in lines.values()]
+    _number_the_web(draft)
     meet_neighbours(
         Neighbour(service.name, {port.usual for port in service.ports if port.usual}, service)
         for service in draft.live
@@ -66,6 +70,15 @@ def _lines(text: str, draft: Draft) -> Iterator[_Line]:
             draft.lost.append(Lost("not of the form `name: command`", line=number))
 
 
+def _number_the_web(draft: Draft) -> None:
+    """Where no line names a number, people know foreman's."""
+    ports = [port for service in draft.live for port in service.ports]
+    if not any(port.usual for port in ports):
+        for service in draft.live:
+            if service.name == WEB:
+                service.ports = [port._replace(usual=FOREMAN_PORT) for port in service.ports]
+
+
 def _service(line: _Line, name: str, draft: Draft) -> ServiceDraft:
     read = read_line(line.command)
     given = read.env.pop("PORT", "")
@@ -78,8 +91,10 @@ def _service(line: _Line, name: str, draft: Draft) -> ServiceDraft:
             draft.lost.append(Lost(f"{key} is portsup's to set", name, line.number))
         else:
             service.env[key] = Text.of(value)
-    if own.listens or line.name == "web":
-        service.ports = [Port(own.usual or (FOREMAN_PORT if line.name == "web" else None))]
+    if own.listens or line.name == WEB:
+        service.ports = [Port(own.usual)]
+    if own.listens and not (own.told or given):
+        draft.lost.append(Lost("nothing here tells it its port: it must listen on $PORT", name, line.number))
     if own.env:
         service.env.setdefault(own.env, Text.of(Ref("port")))
     if line.name in ONE_OFF:

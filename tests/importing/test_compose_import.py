@@ -303,6 +303,12 @@ def test_broken_files(text: str, detail: str) -> None:
     assert caught.value.details[0].startswith(detail)
 
 
+def test_a_service_without_a_name() -> None:
+    """It gets one."""
+    (one,) = config_of(read("services: {'': {build: ., command: run, environment: ['x=:80']}}")).services
+    assert one.name == "service"
+
+
 @pytest.mark.parametrize("text", ["", "a: b", "services:", "services: {}", "- a", "services: [a]"])
 def test_no_services(text: str) -> None:
     """A file of another kind is told so."""

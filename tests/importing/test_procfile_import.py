@@ -47,6 +47,28 @@ def test_ports_named_in_commands(line: str, command: list[str], port: int | None
     assert read(line) == (tuple(command), port)
 
 
+@pytest.mark.parametrize(
+    ("lines", "firsts"),
+    [
+        (["web: x", "api: y --port 8000"], [8010, 8000]),
+        (["web: x", "worker: y"], [5000]),
+        (["api: x $PORT", "web: y $PORT"], [5010, 5000]),
+    ],
+)
+def test_foremans_number(lines: list[str], firsts: list[int]) -> None:
+    """`web` is on 5000 unless another line names a number."""
+    config = loaded(read_procfile("\n".join(lines), "Procfile"))
+    pools = [pool for one in config.services for pool in one.pools]
+    assert [config.base_port + pool.offset for pool in pools if isinstance(pool, RelativePool)] == firsts
+
+
+def test_a_port_that_can_not_be_told() -> None:
+    """An option behind the line would be the last command's."""
+    draft = read_procfile("ui: vite & tail -f log", "Procfile")
+    assert loaded(draft).services[0].command == ("vite & tail -f log",)
+    assert told(draft) == "Procfile:1: ui: nothing here tells it its port: it must listen on $PORT"
+
+
 def test_a_neighbour_is_named() -> None:
     """Its address in another line follows its port."""
     command, _ = read("web: rails s -p 3000", "hook: stripe listen --forward-to localhost:3000/hook")
