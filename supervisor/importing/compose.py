@@ -211,7 +211,9 @@ class _Import:
         self._stop(service, draft)
         self._ready(service, draft, inside)
         for unread in service.unread_ports:
-            self._lose(unread.why, service, "ports")
+            self._lose(unread.why, service, unread.key)
+        for key in service.misshapen():
+            self._lose(f"{key}: it has a form that compose doesn't know", service, key)
         left = [key for key in service.table if service.has(key) and key not in carried]
         if "volumes" in left and service.has_only_files_from_here:
             left.remove("volumes")
@@ -222,7 +224,9 @@ class _Import:
         policy, _, limit = service.plain("restart").partition(":")
         if policy == Restart.ON_FAILURE:
             draft.restart = policy
-            draft.limit = int(limit) if limit.isdecimal() and 0 < int(limit[:9]) <= 1_000_000 else None
+            draft.limit = int(limit) if re.fullmatch(r"[1-9]\d{0,5}", limit, re.ASCII) else None
+            if limit and draft.limit is None:
+                self._lose("how often it is restarted", service, "restart")
         elif policy in _RESTART:
             draft.restart = _RESTART[policy]
         elif policy:
@@ -238,6 +242,8 @@ class _Import:
                 self._lose("stop_signal", service, "stop_signal")
         if (seconds := compose_health.length(service.plain("stop_grace_period"))) is not None:
             stop["timeout"] = f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
+        elif service.has("stop_grace_period"):
+            self._lose("stop_grace_period", service, "stop_grace_period")
         draft.stop = stop
 
     def _ready(self, service: ComposeService, draft: ServiceDraft, inside: Sequence[str | Ref]) -> None:

@@ -27,6 +27,7 @@ class Unread(NamedTuple):
     """An entry that can't be a port here."""
 
     why: str
+    key: str = "ports"
 
 
 def ports(entries: Any, values: Values) -> Iterator[Published | Unread]:
@@ -40,12 +41,13 @@ def ports(entries: Any, values: Values) -> Iterator[Published | Unread]:
             yield Unread("a port that is no text")
 
 
-def exposed(entries: Any, values: Values) -> Iterator[Published]:
+def exposed(entries: Any, values: Values) -> Iterator[Published | Unread]:
     """Of the key `expose`."""
     for entry in entries if isinstance(entries, list) else []:
         number = _number(values.plain(entry).removesuffix("/tcp")) if isinstance(entry, str) else None
-        if number is not None:
-            yield Published(number)
+        yield (
+            Published(number) if number is not None else Unread("an exposed port that is none here", "expose")
+        )
 
 
 def _short(text: str) -> Published | Unread:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cached_property
+from types import UnionType
 from typing import Any, NamedTuple
 
 from supervisor.importing.compose_ports import Published, Unread, exposed, ports
@@ -25,6 +26,19 @@ class Mount(NamedTuple):
     @property
     def is_bind(self) -> bool:
         return self.source.startswith((".", "/", "~"))
+
+
+_SHAPES: dict[str, type | UnionType] = {
+    **dict.fromkeys(("command", "entrypoint", "env_file"), str | list),
+    **dict.fromkeys(("environment", "depends_on", "networks"), list | dict),
+    **dict.fromkeys(("ports", "expose", "volumes"), list),
+    **dict.fromkeys(("image", "restart", "working_dir", "stop_signal", "stop_grace_period"), str),
+    "healthcheck": dict,
+}
+
+
+def _values(value: Any) -> list[Any]:
+    return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
 
 
 class ComposeService:
@@ -80,7 +94,7 @@ class ComposeService:
     @cached_property
     def ports(self) -> list[Published]:
         """Each of the container's ports once; those that are published first."""
-        found = [*self._read_ports, *exposed(self.table.get("expose"), self.values)]
+        found = [port for port in self._all_ports if isinstance(port, Published)]
         if not found and not self.has("build") and (known := image_port(self.plain("image"))):
             found = [Published(known)]
         unique: dict[int, Published] = {}
@@ -90,18 +104,30 @@ class ComposeService:
 
     def learn_port(self, text: str | None) -> None:
         """A port by which another service calls it."""
-        if text and text not in map(str, (port.container for port in self.ports)):
-            self.ports.extend(exposed([text], self.values))
+        known = {str(port.container) for port in self.ports}
+        for port in exposed([text], self.values) if text and text not in known else ():
+            if isinstance(port, Published):
+                self.ports.append(port)
 
     @property
     def unread_ports(self) -> list[Unread]:
-        entries = ports(self.table.get("ports"), self.values)
-        return [entry for entry in entries if isinstance(entry, Unread)]
+        return [port for port in self._all_ports if isinstance(port, Unread)]
 
     @property
-    def _read_ports(self) -> list[Published]:
-        entries = ports(self.table.get("ports"), self.values)
-        return [entry for entry in entries if isinstance(entry, Published)]
+    def _all_ports(self) -> list[Published | Unread]:
+        return [
+            *ports(self.table.get("ports"), self.values),
+            *exposed(self.table.get("expose"), self.values),
+        ]
+
+    def misshapen(self) -> Iterator[str]:
+        """Keys that say something in a form that compose doesn't know."""
+        for key, shapes in _SHAPES.items():
+            value = self.table.get(key)
+            if (value is not None and not isinstance(value, shapes)) or (
+                key == "environment" and not all(isinstance(one, str | None) for one in _values(value))
+            ):
+                yield key
 
     def depends_on(self) -> dict[str, str]:
         """Service → the condition."""

@@ -41,7 +41,11 @@ class _Line(NamedTuple):
 def read_procfile(text: str, source: str) -> Draft:
     """Raises ConfigError if there is no line of the form `name: command`, or a NUL character."""
     draft = Draft(source)
-    lines = {line.name: line for line in _lines(text, draft)}
+    lines: dict[str, _Line] = {}
+    for line in _lines(text, draft):
+        if line.name in lines:
+            draft.lost.append(Lost("there is a later line of that name", line.name, lines[line.name].number))
+        lines[line.name] = line
     if not lines:
         raise ConfigError(
             f"{source} names no process", hint="its lines have the form `web: command`, as in a Procfile"

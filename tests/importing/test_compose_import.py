@@ -303,6 +303,38 @@ def test_broken_files(text: str, detail: str) -> None:
     assert caught.value.details[0].startswith(detail)
 
 
+def test_a_cycle_is_cut() -> None:
+    """compose refuses it, and the loader would too."""
+    draft = read(
+        "services: {a: {build: ., command: x, depends_on: [b, a]}, b: {build: ., command: y, depends_on: [a]}}"
+    )
+    a, b = config_of(draft).services
+    assert (a.depends_on, b.depends_on) == (("b",), ())
+    assert "b: depends_on a: it is a cycle" in told(draft)
+    assert "a: depends_on a, which portsup doesn't run" in told(draft)
+
+
+@pytest.mark.parametrize(
+    ("keys", "lost"),
+    [
+        ("ports: 5", "ports: it has a form that compose doesn't know"),
+        ("environment: {A: [b]}", "environment: it has a form that compose doesn't know"),
+        ("depends_on: db", "depends_on: it has a form that compose doesn't know"),
+        ("expose: ['3000-3010']", "an exposed port that is none here"),
+        ("restart: on-failure:0", "how often it is restarted"),
+        ("restart: sometimes", "restart"),
+        ("stop_grace_period: soon", "stop_grace_period"),
+        ("stop_signal: SIGNOTHING", "stop_signal"),
+        ("healthcheck: {test: []}", "healthcheck"),
+    ],
+)
+def test_odd_values_are_listed(keys: str, lost: str) -> None:
+    """With their line."""
+    draft = read(f"services:\n  web:\n    build: .\n    command: run\n    {keys}\n")
+    config_of(draft)
+    assert f"compose.yaml:5: web: {lost}" in told(draft).splitlines()
+
+
 def test_a_service_without_a_name() -> None:
     """It gets one."""
     (one,) = config_of(read("services: {'': {build: ., command: run, environment: ['x=:80']}}")).services

@@ -98,6 +98,13 @@ def test_illegal_names_and_twins() -> None:
     assert draft.services[0].remarks == ['"api.v1" in Procfile']
 
 
+def test_the_last_of_two_lines_counts() -> None:
+    """As with foreman, and the first is told of."""
+    draft = read_procfile("web: a\nweb: b", "Procfile")
+    assert loaded(draft).services[0].command == ("b",)
+    assert told(draft) == "Procfile:1: web: there is a later line of that name"
+
+
 def test_other_lines_are_listed() -> None:
     """With their number, and without what they say, which may be secret."""
     draft = read_procfile("web: a\n\n# note\npassword=hunter2\n", "Procfile")
