@@ -53,7 +53,7 @@ def init(source: Path | None, file: Path | None, dry_run: bool, force: bool) -> 
     if dry_run:
         emit(text)
     else:
-        _write(target, text, replace=force)
+        write_file(target, text, replace=force)
     for line in draft.report():
         note(f"not carried over: {line}")
     if not dry_run:
@@ -85,7 +85,7 @@ def _written(draft: Draft) -> str:
     return write(draft)
 
 
-def _write(target: Path, text: str, *, replace: bool) -> None:
+def write_file(target: Path, text: str, *, replace: bool) -> None:
     """Whole or not at all, and never over a file that came meanwhile. Raises PortsupError."""
     try:
         if replace:

@@ -41,13 +41,14 @@ def ports(entries: Any, values: Values) -> Iterator[Published | Unread]:
             yield Unread("a port that is no text")
 
 
+_NOT_EXPOSED = "an exposed port that is none here"
+
+
 def exposed(entries: Any, values: Values) -> Iterator[Published | Unread]:
     """Of the key `expose`."""
     for entry in entries if isinstance(entries, list) else []:
         number = _number(values.plain(entry).removesuffix("/tcp")) if isinstance(entry, str) else None
-        yield (
-            Published(number) if number is not None else Unread("an exposed port that is none here", "expose")
-        )
+        yield (Published(number) if number is not None else Unread(_NOT_EXPOSED, "expose"))
 
 
 def _short(text: str) -> Published | Unread:

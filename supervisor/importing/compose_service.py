@@ -37,8 +37,10 @@ _SHAPES: dict[str, type | UnionType] = {
 }
 
 
-def _values(value: Any) -> list[Any]:
-    return list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+def _is_flat(key: str, value: Any) -> bool:
+    """Whether an environment has texts alone, or names without one."""
+    entries = value.values() if isinstance(value, dict) else value
+    return key != "environment" or all(isinstance(entry, str | None) for entry in entries)
 
 
 class ComposeService:
@@ -124,9 +126,7 @@ class ComposeService:
         """Keys that say something in a form that compose doesn't know."""
         for key, shapes in _SHAPES.items():
             value = self.table.get(key)
-            if (value is not None and not isinstance(value, shapes)) or (
-                key == "environment" and not all(isinstance(one, str | None) for one in _values(value))
-            ):
+            if value is not None and not (isinstance(value, shapes) and _is_flat(key, value)):
                 yield key
 
     def depends_on(self) -> dict[str, str]:

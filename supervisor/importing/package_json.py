@@ -198,7 +198,7 @@ def _with_number(service: ServiceDraft, script: str, manager: Manager, draft: Dr
     before = "" if _NEEDS_NO_PACKAGE.match(line.command) else f"{manager.program} "
     service.command = Text.of(before, *own.command.parts)
     service.env = {key: Text.of(value) for key, value in line.env.items() if not key.startswith("PORTSUP_")}
-    service.cwd = line.cwd if service.cwd == "." else f"{service.cwd}/{line.cwd}".removesuffix("/.")
+    service.cwd = f"{service.cwd}/{line.cwd}"
 
 
 def _by_server(service: ServiceDraft, server: Server, manager: Manager) -> None:

@@ -46,20 +46,16 @@ def _construct(text: str) -> Any:
     import yaml
 
     class Loader(yaml.SafeLoader):
-        yaml_implicit_resolvers = {
-            first: [(tag, pattern) for tag, pattern in resolvers if tag in _RESOLVED]
-            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-        }
+        """With a table of constructors of its own."""
 
     Loader.add_constructor("tag:yaml.org,2002:map", _table)
     Loader.add_constructor("tag:yaml.org,2002:str", _string)
-    for tag in ("bool", "int", "float", "timestamp", "binary"):
+    for tag in ("bool", "int", "float", "timestamp", "binary", "value"):
         Loader.add_constructor(f"tag:yaml.org,2002:{tag}", _string)
     return yaml.load(text, Loader)
 
 
 _MERGE = "tag:yaml.org,2002:merge"
-_RESOLVED = ("tag:yaml.org,2002:null", _MERGE)
 
 
 def _string(loader: yaml.SafeLoader, node: yaml.Node) -> str:

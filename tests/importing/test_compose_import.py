@@ -86,6 +86,7 @@ def _words(part: str, command: str) -> list[str]:
         ("A: ${UNSET:-${SET}}", "${env:SET}"),
         ("A: yes", "yes"),
         ("A: 22:22", "22:22"),
+        ("A: =", "="),
         ("A: 010", "010"),
         ("A: ''", ""),
     ],
@@ -220,6 +221,15 @@ services:
     assert "hunter2" not in told(draft)
 
 
+def test_the_variable_of_the_port() -> None:
+    """A native service has it from portsup; inside a container it is the container's own."""
+    one = only("command: run\nenvironment: {PORT: 4000}")
+    assert "PORT" not in one.env and offset(one) == 0
+    draft = read("services: {web: {image: x, ports: ['8080:80'], environment: {PORT: 80, HOST: x}}}")
+    (web,) = config_of(draft).services
+    assert "-e PORT=80 -e HOST=x" in " ".join(web.command) and not web.env
+
+
 @pytest.mark.parametrize(
     ("keys", "why"),
     [
@@ -305,9 +315,11 @@ def test_broken_files(text: str, detail: str) -> None:
 
 def test_a_cycle_is_cut() -> None:
     """compose refuses it, and the loader would too."""
-    draft = read(
-        "services: {a: {build: ., command: x, depends_on: [b, a]}, b: {build: ., command: y, depends_on: [a]}}"
-    )
+    draft = read("""
+services:
+  a: {build: ., command: x, depends_on: [b, a]}
+  b: {build: ., command: y, depends_on: [a]}
+""")
     a, b = config_of(draft).services
     assert (a.depends_on, b.depends_on) == (("b",), ())
     assert "b: depends_on a: it is a cycle" in told(draft)

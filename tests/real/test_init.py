@@ -12,6 +12,9 @@ import pytest
 from harness import COMMAND, MAY_SKIP, ROOT, Home, Portsup, assert_nothing_left, wait_until
 from terminal import Terminal
 
+from supervisor.cli.init import write_file
+from supervisor.errors import PortsupError
+
 SAMPLES = ROOT / "tests" / "importing" / "samples"
 
 PROCFILE = "web: python3 -m http.server $PORT\n"
@@ -97,6 +100,21 @@ def test_what_is_there_stays(portsup: Portsup, tmp_path: Path, link: bool) -> No
     assert done.stderr.startswith("portsup: services.toml is there already\nhint: --force replaces it")
     assert link or (tmp_path / "services.toml").read_text() == MANUAL
     assert not (tmp_path / "elsewhere.toml").exists()
+
+
+def test_what_comes_meanwhile_stays(tmp_path: Path) -> None:
+    """The file itself is created, or not at all."""
+    target = tmp_path / "services.toml"
+    target.write_text(MANUAL)
+    with pytest.raises(PortsupError, match="is there already"):
+        write_file(target, "other", replace=False)
+    assert target.read_text() == MANUAL
+
+
+def test_nobody_is_asked_in_vain(portsup: Portsup, tmp_path: Path) -> None:
+    """That a file is there is said before anything else."""
+    (tmp_path / "services.toml").write_text(MANUAL)
+    assert "is there already" in portsup.run("init").stderr
 
 
 def test_force_replaces(portsup: Portsup, tmp_path: Path) -> None:
