@@ -16,9 +16,10 @@ _ASSIGNMENT = re.compile(
 )
 _PREFIX = re.compile(r"(?:exec|env)\s+(?![-\s])(?P<rest>\S.*)", re.DOTALL)
 
-_SINGLE_QUOTED = re.compile(r"'[^']*'")
-_DOUBLE_QUOTED = re.compile(r'"(?P<inside>(?:\\.|[^"\\])*)"', re.DOTALL)
-_ESCAPED = re.compile(r"\\.")
+_QUOTED = re.compile(r"""\\(?P<escaped>.)|'[^']*'|"(?P<inside>(?:\\.|[^"\\])*)\"""", re.DOTALL)
+_STILL_EXPANDED = re.compile(r"[$`]|\\\n")
+"""In double quotes. Escaped there, a dollar is one for a shell, and for shlex a dollar behind a backslash."""
+
 _FOR_A_SHELL = re.compile(r"[|&;<>()$`*?\[\n]|(?<!\S)[~#!{}]|=~")
 _BACKGROUND = re.compile(r"(?<![&>])&(?![&>])")
 
@@ -111,5 +112,10 @@ def needs_shell(line: str) -> bool:
 
 def _exposed(line: str) -> str:
     """What a shell looks at: not what is quoted, save for dollars in double quotes."""
-    line = _SINGLE_QUOTED.sub("'", _ESCAPED.sub("\\\\", line))
-    return _DOUBLE_QUOTED.sub(lambda match: '"' + "".join(re.findall(r"[$`]", match["inside"])), line)
+    return _QUOTED.sub(_unquoted, line)
+
+
+def _unquoted(match: re.Match[str]) -> str:
+    if match["escaped"]:
+        return "\n" if match["escaped"] == "\n" else "\\"
+    return "$" if _STILL_EXPANDED.search(match["inside"] or "") else "'"

@@ -41,6 +41,7 @@ def test_lines(line: str, read: ShellLine) -> None:
         *("a | b", "a; b", "a > b", "a &", "a && b", "a $HOME", 'a "$HOME"', "a `b`", "a $(b)", "(a)"),
         *("a *.py", "a file?", "ls ~", "a # b", "source x", "while true; do a; done", "! a", "a 'open"),
         *("a\nb", "cd x", 'a "`b`"', "A=1", ". ./env.sh"),
+        *(r'a "\$b"', r"'x\' ; y 'z\'", "a \\\nb"),
     ],
 )
 def test_what_only_a_shell_understands(line: str) -> None:
@@ -51,7 +52,7 @@ def test_what_only_a_shell_understands(line: str) -> None:
 WORDS = st.text(alphabet="ab 'x\"\\$#*~;|&=[]{}-/\n", min_size=1, max_size=12)
 
 
-@settings(max_examples=150)
+@settings(max_examples=200)
 @given(WORDS)
 def test_without_a_shell_it_is_the_same(rest: str) -> None:
     """What is split into words here, a real shell splits into the same words."""
