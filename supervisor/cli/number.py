@@ -28,25 +28,29 @@ class Claimed(NamedTuple):
     claim: InstanceClaim
 
 
-def claim_number(config: Config, wish: Wish, folder: LockFolder) -> Claimed:
-    """Raises InstanceTaken, with who has it; UsageError for a number whose ports pass 65535."""
+def claim_number(config: Config, wish: Wish, folder: LockFolder, *, spare_own: bool = False) -> Claimed:
+    """`spare_own`: of the free numbers, leave the worktree's own one to `portsup up`.
+
+    Raises InstanceTaken, with who has it; UsageError for a number whose ports pass 65535.
+    """
     if isinstance(wish, int):
         return _claim(config, wish, folder)
     if wish is None:
         _refuse_second(config)
-    for number in _candidates(config, wish):
+    for number in _candidates(config, wish, spare_own):
         try:
             return _claim(config, number, folder)
         except InstanceTaken:
-            continue
+            if wish is None:
+                _refuse_second(config)  # it may be an `up` in this very worktree that was quicker
     raise AssertionError("make_plan refuses a number that is too high before the candidates end")
 
 
-def _candidates(config: Config, wish: Wish) -> Iterator[int]:
-    last = last_instance(config) if wish is None else None
-    if last is not None and last <= highest_instance(config.base_port, config.stride):
+def _candidates(config: Config, wish: Wish, spare_own: bool) -> Iterator[int]:
+    last = last_instance(config) if wish is None or spare_own else None
+    if wish is None and last is not None and last <= highest_instance(config.base_port, config.stride):
         yield last
-    yield from count(1)
+    yield from (number for number in count(1) if not (spare_own and number == last))
 
 
 def _refuse_second(config: Config) -> None:
