@@ -59,6 +59,16 @@ def wait_until(look: Callable[[], T | None], seconds: float, what: str = "a cond
     return answer
 
 
+BETWEEN_PRESSES = 0.2
+"""Seconds that a person needs for a second Ctrl-C; what comes sooner is an echo of the first."""
+
+
+def wait_as_a_person() -> None:
+    """Between two stop commands that are meant to be two."""
+    again = time.monotonic() + BETWEEN_PRESSES
+    wait_until(lambda: time.monotonic() > again, 5)
+
+
 # Ports
 
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from supervisor import paths
 from supervisor.cli import target
+from supervisor.cli.not_ready import not_every_service, why_not_ready
 from supervisor.cli.order import Order
 from supervisor.cli.output import note
-from supervisor.errors import ExitCode, PortsupError
+from supervisor.errors import PortsupError
 from supervisor.process.detach import Answer, detached
 from supervisor.process.guard import GuardLink, guarded
 from supervisor.records import InstanceRecord, decode, encode
-
-LAST_LINES = 5
-"""Of what a service that failed has printed last."""
 
 
 def bring_up_in_background(orders: Sequence[Order], *, wait: bool, timeout: float | None) -> None:
@@ -34,12 +31,8 @@ def bring_up_in_background(orders: Sequence[Order], *, wait: bool, timeout: floa
             _take_down(records)
         raise
     if failed:
-        raise PortsupError(
-            "not every service is ready" if wait else "not every service could be started",
-            details=failed,
-            hint="what is up stays up until `portsup down`",
-            exit_code=ExitCode.SERVICE_FAILED,
-        )
+        is_what = "is ready" if wait else "could be started"
+        raise not_every_service(is_what, failed, hint="what is up stays up until `portsup down`")
     if wait:
         note("portsup: every service is ready")
 
@@ -113,32 +106,16 @@ def _supervise(order: Order, link: GuardLink, answer: Answer) -> int:
 
 def _wait(record: InstanceRecord, timeout: float | None) -> list[str]:
     """Lines about each service that isn't ready in the end."""
-    from supervisor.control.client import reach
+    from supervisor.control.client import reach, read_snapshot
 
     with reach(record) as client:
         unready = client.wait(timeout)["failed"]
-        services = client.call("snapshot")["services"]
+        services = read_snapshot(record, client.call("snapshot")).services
     lines: list[str] = []
     for service in services:
-        if service["name"] in unready:
-            lines += _why(record, service, timeout)
+        if service.name in unready:
+            lines += why_not_ready(record, service, timeout)
     return lines
-
-
-def _why(record: InstanceRecord, service: Mapping[str, Any], timeout: float | None) -> list[str]:
-    reason = service["reason"] or (f"not ready after {timeout:g} s (--timeout)" if timeout else "not ready")
-    line = f"{target.title(record)}: {service['name']} is {service['state']}: {reason}"
-    return [line, *(f"  {service['name']} | {text}" for text in _last_lines(record, service["name"]))]
-
-
-def _last_lines(record: InstanceRecord, service: str) -> list[str]:
-    from supervisor.cli.tail import Tail
-
-    tail = Tail(paths.service_log(Path(record.logs), service))
-    try:
-        return b"".join(tail.last(LAST_LINES)).decode(errors="replace").splitlines()
-    finally:
-        tail.close()
 
 
 def _take_down(records: Sequence[InstanceRecord]) -> None:

@@ -6,6 +6,7 @@ are imported, so that the services start up while the supervisor does.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -21,7 +22,8 @@ from supervisor.clock import Clock, MonotonicClock
 from supervisor.config.load import load
 from supervisor.config.model import Config, ReadyKind
 from supervisor.errors import PortsupError
-from supervisor.plan.plan import Plan, with_dependencies
+from supervisor.plan.environment import inherited
+from supervisor.plan.plan import Plan, instance_variables, with_dependencies
 from supervisor.platform import os_facts
 from supervisor.ports import owner
 from supervisor.ports.lock import INHERITED_FD_MIN, LockFolder
@@ -35,7 +37,9 @@ from supervisor.supervise.launcher import Launcher, Started
 from supervisor.supervise.timings import Timings
 
 if TYPE_CHECKING:
+    from supervisor.cli.herald import Herald
     from supervisor.control.server import ControlServer
+    from supervisor.supervise.errand import Errand
     from supervisor.supervise.supervisor import Supervisor
     from supervisor.supervise.unit import Unit, World
 
@@ -81,7 +85,7 @@ def _claim(order: Order, stack: ExitStack) -> _Instance:
     paths.make_state_folder()
     folder = LockFolder.open(paths.lock_folder())
     stack.callback(folder.close)
-    claimed = claim_number(config, order.instance, folder)
+    claimed = claim_number(config, order.instance, folder, spare_own=order.errand is not None)
     stack.callback(claimed.claim.lock.give_back)
     os_facts.expect_descriptors(_descriptors(claimed.plan))
     names = [unit.name for unit in claimed.plan.units]
@@ -132,9 +136,10 @@ class _Instance:
         self._console = self._open_console()
         if self._console is not None:
             stack.callback(self._console.close)
+        self._herald = self._appoint_herald()
         self._events = EventLog(
             paths.event_log(self._logs),
-            self._console.say if self._console else _say_nothing,
+            self._say(),
             instance=self._record.instance,
             instance_id=self._record.instance_id,
         )
@@ -152,7 +157,8 @@ class _Instance:
     def run(self, link: GuardLink, announce: Announce) -> int:
         started = self._first_wave()
         self._tell_start()  # to a console that has a thread, which slows down every spawn
-        remember_instance(self._config, self._plan.instance)
+        if self._order.errand is None:
+            remember_instance(self._config, self._plan.instance)
 
         from supervisor.supervise.loop import run
 
@@ -166,7 +172,7 @@ class _Instance:
 
         units: dict[str, Unit] = {}
         world = self._world(World, lambda: supervisor)
-        supervisor = Supervisor(self._plan, units, world, link, stay=not self._order.console)
+        supervisor = Supervisor(self._plan, units, world, link, stay=self._stays, errand=self._make_errand())
         for unit in self._plan.units:
             units[unit.name] = Unit(unit, world, self._held(unit.name), up=unit.name in self._selected)
             if unit.service.ready.kind is ReadyKind.NOTIFY:
@@ -194,7 +200,7 @@ class _Instance:
             clock=self._clock,
             log_path=partial(paths.service_log, self._logs),
             notify_path=self._notify_path,
-            echo=self._console.lines if self._console else None,
+            echo=self._console.lines if self._console and self._shows_lines else None,
             changed=lambda: supervisor().changed(),
             tree_changed=lambda: supervisor().tree_changed(),
             ports_changed=lambda unit: supervisor().ports_changed(unit),
@@ -228,7 +234,57 @@ class _Instance:
             return None
         label = f"{self._plan.instance}/" if self._order.labelled else ""
         stdout, stderr = self._order.colour
-        return Console([unit.name for unit in self._plan.units], label=label, colour={1: stdout, 2: stderr})
+        return Console(
+            [unit.name for unit in self._plan.units],
+            label=label,
+            colour={1: stdout, 2: stderr},
+            lines_to=1 if self._order.errand is None else 2,
+        )
+
+    # An errand
+
+    def _appoint_herald(self) -> Herald | None:
+        if self._order.errand is None or self._console is None:
+            return None
+        from supervisor.cli.herald import Herald
+
+        return Herald(self._order.errand, self._record, self._console.say)
+
+    def _say(self) -> Callable[[str, str | None, str], None]:
+        teller = self._herald or self._console
+        return teller.say if teller else _say_nothing
+
+    @property
+    def _stays(self) -> bool:
+        """Whether it goes on when every service is over by itself."""
+        return not self._order.console or self._order.errand is not None
+
+    @property
+    def _shows_lines(self) -> bool:
+        return self._order.errand is None or self._order.errand.verbose
+
+    def _make_errand(self) -> Errand | None:
+        """With the variables of `portsup exec`, and without those of an instance around us."""
+        if self._order.errand is None or self._herald is None:
+            return None
+        from supervisor.supervise.errand import Errand
+        from supervisor.supervise.logs import set_aside
+
+        for unit in self._plan.units:  # what the logs hold then is this run's
+            set_aside(paths.service_log(self._logs, unit.name), longer_than=0)
+        own = instance_variables(
+            self._plan,
+            self._launcher.claimed,
+            instance_id=self._record.instance_id,
+            data_dir=self._data_dir,
+        )
+        return Errand(
+            self._order.errand.command,
+            {**inherited(os.environ), **own},
+            self._forest,
+            self._herald,
+            timeout=self._order.errand.timeout,
+        )
 
     def _tell_start(self) -> None:
         problems = (*self._config.warnings, *self._plan.warnings)

@@ -13,10 +13,7 @@ import click
 from supervisor.cli import target
 from supervisor.cli.env import variables
 from supervisor.cli.options import complete_running_services, examples, file_option, instance_option
-from supervisor.errors import PortsupError
-
-NOT_EXECUTABLE, NOT_FOUND = 126, 127
-"""As shells and env(1) say it."""
+from supervisor.process.foreground import cannot_run
 
 IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")
 """Signals that the interpreter ignores, and that what it becomes would go on ignoring."""
@@ -56,11 +53,4 @@ def become(command: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
     try:
         os.execvpe(command[0], list(command), environ)
     except (OSError, ValueError) as error:
-        raise _cannot_run(command[0], error) from error
-
-
-def _cannot_run(program: str, error: OSError | ValueError) -> PortsupError:
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return PortsupError(f"cannot run {program}: no such command", exit_code=NOT_FOUND)
-    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return PortsupError(f"cannot run {program}: {why}", exit_code=NOT_EXECUTABLE)
+        raise cannot_run(command[0], error) from error

@@ -57,6 +57,7 @@ COMMANDS: dict[str, Entry] = {
     "restart": Entry("supervisor.cli.units", "restart", "Restart services of a running instance."),
     "env": Entry("supervisor.cli.env", "env", "Print the instance's variables."),
     "exec": Entry("supervisor.cli.exec", "exec_", "Run a command with the instance's variables."),
+    "run": Entry("supervisor.cli.run", "run", "Run a command with an instance that is there for it alone."),
     "check": Entry("supervisor.cli.check", "check", "Check services.toml and show the plan for an instance."),
     "init": Entry("supervisor.cli.init", "init", "Write a services.toml from what the project has."),
     "why": Entry("supervisor.cli.why", "why", "Say who holds a port, and what to do next."),

@@ -1,4 +1,4 @@
-"""What `portsup up` was asked for. Apart, since the guard knows it and must stay small."""
+"""What `portsup up` or `run` was asked for. Apart, since the guard knows it and must stay small."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ from typing import Literal, NamedTuple
 
 Wish = int | Literal["auto"] | None
 """`-i N`, `-i auto`, or no `-i`."""
+
+
+class Errand(NamedTuple):
+    """What `portsup run` brings an instance up for."""
+
+    command: tuple[str, ...]
+    timeout: float | None
+    """Seconds in which all services must be ready; None leaves that to their own."""
+    verbose: bool
+    """Show the services' lines, and all events."""
+    report_fd: int = -1
+    """A pipe to whoever runs several (`side_by_side.py`)."""
 
 
 class Order(NamedTuple):
@@ -20,3 +32,5 @@ class Order(NamedTuple):
     """Several instances share the terminal: names carry the instance's number."""
     colour: tuple[bool, bool]
     """For stdout and stderr."""
+    errand: Errand | None = None
+    """The instance is there for this alone, and leaves the worktree's own number to `portsup up`."""

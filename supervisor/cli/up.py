@@ -95,10 +95,10 @@ def up(
         bring_up_in_background(orders, wait=wait, timeout=timeout)
         return
     if len(orders) == 1:
-        _in_foreground(orders[0])
+        in_foreground(orders[0])
     from supervisor.cli.together import together
 
-    sys.exit(together([partial(_in_foreground, order._replace(labelled=True)) for order in orders]))
+    sys.exit(together([partial(in_foreground, order._replace(labelled=True)) for order in orders]))
 
 
 def _numbers(instance: Any, count: int) -> list[Any]:
@@ -118,7 +118,7 @@ def _order(services: tuple[str, ...], instance: Any, file: Path | None) -> Order
     )
 
 
-def _in_foreground(order: Order) -> NoReturn:
+def in_foreground(order: Order) -> NoReturn:
     def supervise(link: GuardLink) -> int:
         from supervisor.cli.main import fail
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -91,13 +90,7 @@ class Calls:
 
     async def _wait(self, params: Params) -> Any:
         timeout = _timeout(params.get("timeout"))
-        units = [unit for unit in self._supervisor.units.values() if not unit.is_off]
-        try:
-            async with asyncio.timeout(timeout):
-                await self._supervisor.until_settled(units)
-        except TimeoutError:
-            pass  # whoever isn't ready by now is named below
-        unready = [unit.name for unit in units if not unit.satisfied]
+        unready = [unit.name for unit in await self._supervisor.until_ready(timeout)]
         return {"ready": not unready, "failed": unready}
 
     async def _env(self, params: Params) -> Any:

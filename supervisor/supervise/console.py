@@ -1,4 +1,6 @@
-"""What a person at `portsup up` sees: the services' lines on stdout, the supervisor's on stderr."""
+"""What a person at `portsup up` sees: the services' lines on stdout, the supervisor's on stderr.
+
+Beside a command of `portsup run`, whose own stdout is, both go to stderr."""
 
 from __future__ import annotations
 
@@ -14,10 +16,14 @@ LEVEL_COLOURS = {"warning": 33, "error": 31}
 
 
 class Console:
-    def __init__(self, services: Sequence[str], *, label: str = "", colour: Mapping[int, bool]) -> None:
-        """`label` goes before each name (several instances on one terminal); `colour` by descriptor."""
-        self._stdout = Outlet(1)
+    def __init__(
+        self, services: Sequence[str], *, label: str = "", colour: Mapping[int, bool], lines_to: int = 1
+    ) -> None:
+        """`label` goes before each name (several instances on one terminal); `colour` by descriptor.
+        Services' lines go to descriptor `lines_to`: stderr, where stdout is for somebody else's data."""
         self._stderr = Outlet(2)
+        self._lines_to = lines_to
+        self._lines_outlet = Outlet(1) if lines_to == 1 else self._stderr
         self._label = label
         self._colour = colour
         self._terminal = {fd: os.isatty(fd) for fd in (1, 2)}
@@ -26,7 +32,8 @@ class Console:
 
     def lines(self, service: str, lines: bytes) -> None:
         """Whole lines that `service` printed: as they are, or tamed for a terminal."""
-        self._stdout.write(prefixed(self._prefix(service, 1), self._shown(lines, 1)))
+        to = self._lines_to
+        self._lines_outlet.write(prefixed(self._prefix(service, to), self._shown(lines, to)))
 
     def say(self, level: str, service: str | None, message: str) -> None:
         """One event, as a line with the time of day."""
@@ -49,5 +56,5 @@ class Console:
         return f"\x1b[{self._colours.get(name, 2)}m{text}\x1b[0m".encode()
 
     def close(self) -> None:
-        self._stdout.close()
+        self._lines_outlet.close()
         self._stderr.close()

@@ -45,10 +45,10 @@ class LogFile:
         os.close(self._fd)
 
 
-def set_aside(path: Path) -> None:
-    """Rename a log that has grown too long."""
+def set_aside(path: Path, longer_than: int = ROTATE_BYTES) -> None:
+    """Rename a log that has more bytes than that."""
     try:
-        if path.stat().st_size > ROTATE_BYTES:
+        if path.stat().st_size > longer_than:
             path.replace(path.with_name(path.name + ".1"))
     except OSError:
         pass  # not there, or not to be renamed: then it grows on

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from supervisor.config.model import StopMode
 from supervisor.errors import ExitCode, PortsupError
@@ -28,12 +28,26 @@ from supervisor.supervise.state import State
 from supervisor.supervise.unit import Unit, World
 from supervisor.supervise.watch import Watcher, table_for
 
+if TYPE_CHECKING:
+    from supervisor.supervise.errand import Errand
+
 COMMANDS = {
     ord("I"): (ExitCode.INTERRUPTED, "Ctrl-C"),
     ord("T"): (ExitCode.TERMINATED, "SIGTERM"),
     ord("H"): (128 + signal.SIGHUP, "SIGHUP"),
 }
 """What the guard passes on: the exit code of `portsup up` after the one that came first, and its name."""
+
+SIGNALS = {
+    ord("I"): (signal.SIGINT,),
+    ord("T"): (signal.SIGTERM, signal.SIGQUIT),
+    ord("H"): (signal.SIGHUP,),
+}
+"""What it got then."""
+
+ECHO_SECONDS = 0.1
+"""timeout(1) signals its child and then its whole group, npm passes on what a terminal has sent to all:
+what comes so soon after a stop command is the same one."""
 
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """No fault of ours, and it may pass."""
@@ -56,16 +70,26 @@ class Door(Protocol):
 
 class Supervisor:
     def __init__(
-        self, plan: Plan, units: Mapping[str, Unit], world: World, link: GuardLink, *, stay: bool
+        self,
+        plan: Plan,
+        units: Mapping[str, Unit],
+        world: World,
+        link: GuardLink,
+        *,
+        stay: bool,
+        errand: Errand | None = None,
     ) -> None:
-        """`stay`: go on when every unit is over by itself, so that `status` can tell why."""
+        """`stay`: go on when every unit is over by itself, so that `status` can tell why. With an `errand`
+        the instance is up for as long as that takes, and its exit code is that one's."""
         self.plan = plan
         self.units = units
         self._world = world
         self._link = link
         self._stay = stay
+        self._errand = errand
         self.stopping = False
-        self._commanded = False
+        self._last_command: tuple[int, float] | None = None
+        """What the guard passed on, and when."""
         self._killing = False
         self._broken = False
         self._gave_up = False
@@ -96,18 +120,30 @@ class Supervisor:
             table_for(self.units.values()),
         )
         await door.start()
-        watcher = asyncio.create_task(watch.run())
+        tasks = [asyncio.create_task(watch.run())]
+        if self._errand is not None:
+            tasks.append(asyncio.create_task(self._run_errand(self._errand)))
         try:
             await self._over.wait()
             await self._end_strays()
         finally:
-            watcher.cancel()
+            for task in tasks:
+                task.cancel()
             await door.close()
         if self._gave_up:
             raise PortsupError("an internal error kept it from stopping", exit_code=ExitCode.INTERNAL)
         for unit in self.units.values():
             unit.close()
+        if self._errand is not None and self._errand.code is not None:
+            return self._errand.code
         return self._exit_code
+
+    async def _run_errand(self, errand: Errand) -> None:
+        try:
+            await errand.run(self)
+        except Exception as bug:
+            self.report_bug("the errand", bug)
+            self.stop(ExitCode.INTERNAL, "an internal error")
 
     # Faults of ours
 
@@ -177,8 +213,12 @@ class Supervisor:
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
         loop.add_reader(self._link.commands_fd, self._on_command)
-        loop.add_signal_handler(signal.SIGTERM, self.stop, ExitCode.TERMINATED, "SIGTERM")
+        on_term = partial(self.stop, ExitCode.TERMINATED, "SIGTERM")
         loop.add_signal_handler(signal.SIGCHLD, self.tree_changed)
+        if self._errand is None:
+            loop.add_signal_handler(signal.SIGTERM, on_term)
+        else:
+            self._errand.listen(on_term)
 
     def _on_command(self) -> None:
         commands = os.read(self._link.commands_fd, 64)
@@ -186,12 +226,23 @@ class Supervisor:
             asyncio.get_running_loop().remove_reader(self._link.commands_fd)
             self.stop(ExitCode.TERMINATED, "the guard is gone")
         for command in commands:
+            if self._is_echo(command):
+                continue
             # Not `self.stopping`: a TERM to the whole group reaches us as well, and somebody may have said
             # `down`. Only what the guard passed on counts as the first of two Ctrl-C.
-            if self._commanded:
+            if self._last_command is not None:
                 self.kill()
-            self._commanded = True
-            self.stop(*COMMANDS[command])
+            self._last_command = command, asyncio.get_running_loop().time()
+            if self._errand is not None and self._errand.running:
+                self._errand.pass_on(*SIGNALS[command])
+            else:
+                self.stop(*COMMANDS[command])
+
+    def _is_echo(self, command: int) -> bool:
+        if self._last_command is None:
+            return False
+        last, at = self._last_command
+        return command == last and asyncio.get_running_loop().time() - at < ECHO_SECONDS
 
     def tree_changed(self) -> None:
         """A process below us is gone (SIGCHLD) or was killed. Look soon: where many end at once, one look
@@ -203,6 +254,8 @@ class Supervisor:
     def _look_at_trees(self) -> None:
         self._looking = False
         ours = frozenset[int]().union(*(unit.waited_for for unit in self.units.values()))
+        if self._errand is not None:
+            ours |= self._errand.waited_for
         self._world.forest.reap_orphans(ours)
         waiting = [unit for unit in self.units.values() if unit.watches_tree]
         trees = self._world.forest.look({unit.name for unit in waiting}) if waiting else {}
@@ -218,6 +271,8 @@ class Supervisor:
         self._world.events.info("instance.stopping", f"stopping ({why}{once_more})", why=why)
         if self._broken:
             self._bound_stop()
+        if self._errand is not None:
+            self._errand.end()
         self._settle()
 
     def kill(self) -> None:
@@ -225,6 +280,8 @@ class Supervisor:
         if not self._killing:
             self._killing = True
             self._world.events.warning("instance.killing", "killing what is left")
+        if self._errand is not None:
+            self._errand.kill()
         self._each(lambda unit: unit.kill())
 
     # Who waits for whom
@@ -260,6 +317,8 @@ class Supervisor:
         return f"{name} ({dependency.state})" if dependency.at_rest else name
 
     def _stop_if_unneeded(self, unit: Unit) -> None:
+        if self._errand is not None and not self._errand.over:
+            return  # it depends on every service
         if not unit.at_rest and all(other.at_rest for other in self._dependents(unit)):
             if self._killing:
                 unit.kill()
@@ -272,7 +331,7 @@ class Supervisor:
     def _is_over(self) -> bool:
         units = self.units.values()
         if self.stopping:
-            return all(unit.at_rest for unit in units)
+            return all(unit.at_rest for unit in units) and (self._errand is None or self._errand.over)
         if self._stay or any(unit.parked for unit in units):
             return False
         if not self._settled(units, ready=False):
@@ -323,6 +382,17 @@ class Supervisor:
         watched: Sequence[Unit] = list(units)
         while not self._settled(watched, ready=True):
             await self._changed.wait()
+
+    async def until_ready(self, timeout: float | None) -> list[Unit]:
+        """Of the units that are wanted up, those that aren't ready when all are ready, over or stuck, or
+        after `timeout` seconds."""
+        units = [unit for unit in self.units.values() if not unit.is_off]
+        try:
+            async with asyncio.timeout(timeout):
+                await self.until_settled(units)
+        except TimeoutError:
+            pass  # whoever isn't ready by now is named below
+        return [unit for unit in units if not unit.satisfied]
 
     async def until_at_rest(self, units: Iterable[Unit]) -> None:
         """Return when each of `units` is at rest, or somebody wants it up again."""

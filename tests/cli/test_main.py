@@ -119,7 +119,7 @@ def test_interrupt_is_quiet(failing: Raising, capsys: pytest.CaptureFixture[str]
     [
         (["stauts"], "there is no command 'stauts'", "did you mean `portsup status`?"),
         (["qqq"], "there is no command 'qqq'", "`portsup --help` lists the commands"),
-        (["run"], "there is no command 'run'", "`portsup --help` lists the commands"),
+        (["rum"], "there is no command 'rum'", "`portsup --help` lists the commands"),
         (["prnue"], "there is no command 'prnue'", "`portsup --help` lists the commands"),
         (["dwn"], "there is no command 'dwn'", "`portsup --help` lists the commands"),
         (["--nonsense"], "no such option", "portsup --help"),
@@ -233,6 +233,6 @@ def test_windows_is_refused_with_a_sentence() -> None:
 
 def test_every_command_of_the_design_is_there() -> None:
     """What this release promises."""
-    promised = "up down status ps logs start stop restart env exec check init why prune serve"
+    promised = "up down status ps logs start stop restart env exec run check init why prune serve"
     promised += " doctor schema completion"
     assert " ".join(front.cli.list_commands(click.Context(front.cli))) == promised

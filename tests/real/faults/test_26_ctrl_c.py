@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import COMMAND, DAEMONISE, Escapee, Home, Portsup, assert_nothing_left, wait_until, write_stack
+from harness import (
+    COMMAND,
+    DAEMONISE,
+    Escapee,
+    Home,
+    Portsup,
+    assert_nothing_left,
+    wait_as_a_person,
+    wait_until,
+    write_stack,
+)
 from terminal import CTRL_BACKSLASH, CTRL_C, Terminal
 
 from supervisor import records
@@ -90,6 +100,7 @@ def test_a_second_one_kills_at_once(
     assert len(escapee.alive()) == 2
     terminal.type(CTRL_C)
     wait_until(lambda: "STOPPING" in terminal.screen, 5)
+    wait_as_a_person()
     terminal.type(key)
     assert terminal.wait(10) == 130
     assert terminal.screen.count("killing what is left") == 1
