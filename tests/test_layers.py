@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "control": frozenset(),
     "control.server": frozenset({"control"}),
     "web": frozenset({"control.client", "control.registry"}),
+    "pytest_plugin": frozenset({"control.client"}),
     "cli": BELOW_SUPERVISE | {"cli.bringup", "control", "importing", "web"},
     "cli.bringup": BELOW_SUPERVISE | {"cli", "control", "control.server", "supervise"},
 }
