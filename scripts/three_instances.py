@@ -39,6 +39,18 @@ from supervisor.config.model import Backoff  # noqa: E402
 from supervisor.platform import os_facts  # noqa: E402
 
 NUMBERS = (1, 2, 3)
+
+ASK = """
+import json, os, urllib.request
+for name, url in sorted(os.environ.items()):
+    if name.startswith("PORTSUP_") and name.endswith("_URL"):
+        with urllib.request.urlopen(url + "/api/health", timeout=10) as answer:
+            said = json.load(answer)
+        assert str(said["instance"]) == os.environ["PORTSUP_INSTANCE"], said
+        print(said["service"], said["status"])
+"""
+"""A command for `portsup run`: every service of its instance answers as itself."""
+
 RESTART_WITHIN = 0.2
 """Seconds beyond the backoff in which a killed child must be started again."""
 
@@ -231,6 +243,18 @@ class Show:
         self.fact(codes == [0, 0, 0], f"down of instances 1, 2, 3 exits {codes}")
         self.fact(self.ended(), "children gone, lock files gone, ports bindable, as soon as down returns")
 
+    def a_command_for_each(self) -> None:
+        where = ("-i", "1", "--count", str(len(NUMBERS)), "--file", str(self.stack.file))
+        done = self.portsup.run("run", *where, "--", sys.executable, "-I", "-S", "-c", ASK, seconds=60)
+        self.fact(done.returncode == 0, f"run --count 3 exits {done.returncode}")
+        wanted = {f"{number} | {name} ok" for number in NUMBERS for name in self.stack.services}
+        found = set(done.stdout.splitlines())
+        self.fact(
+            found == wanted,
+            f"{len(found)} services answer their instance's command{told(sorted(wanted - found))}",
+        )
+        self.fact(self.ended(), "children gone, lock files gone, ports bindable, as soon as run has exited")
+
     def a_foreigner_is_stepped_around(self, host: str) -> None:
         name = next(iter(self.stack.offsets))
         first, second, *_ = self.stack.pool(name, 1)
@@ -355,6 +379,8 @@ def chapters(show: Show, report: Report) -> None:
         show.a_fourth_is_refused()
     with report.chapter("Down"):
         show.down_gives_all_back()
+    with report.chapter("A command for each of three"):
+        show.a_command_for_each()
     for host in ["127.0.0.1", *(["::1"] if socket.has_dualstack_ipv6() else [])]:
         with report.chapter(f"A foreign process on {host}"):
             show.a_foreigner_is_stepped_around(host)

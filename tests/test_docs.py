@@ -73,7 +73,10 @@ def test_every_fault_has_its_row() -> None:
     assert len(numbers) >= 28
 
 
-@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "services.toml"])
+@pytest.mark.parametrize(
+    "file",
+    ["README.md", "CONTRIBUTING.md", "SECURITY.md", "services.toml", "docs/ci.md", "docs/worktrees.md"],
+)
 def test_only_commands_that_there_are(file: str) -> None:
     """What stands after `portsup` is one of its commands."""
     assert commands_in((ROOT / file).read_text()) <= COMMANDS.keys()
