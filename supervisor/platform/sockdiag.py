@@ -56,7 +56,8 @@ PROC_TABLES = {socket.AF_INET: "/proc/net/tcp", socket.AF_INET6: "/proc/net/tcp6
 def listeners() -> list[Listener]:
     """Every TCP socket of this network namespace that listens, IPv4's and IPv6's."""
     try:
-        return list(by_netlink())
+        found = by_netlink()
+        return sorted(found, key=lambda listener: ":" in listener.address)  # the kernel mixes the families
     except OSError:  # a seccomp filter, gVisor, or a kernel without it
         return list(by_proc())
 

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from supervisor.errors import PortsupError
 from supervisor.platform import os_facts
 from supervisor.process.child import Child
-
-if TYPE_CHECKING:
-    import subprocess
 
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 """As shells and env(1) say it."""
@@ -25,20 +19,13 @@ def spawn_in_foreground(command: Sequence[str], environ: Mapping[str, str]) -> C
     try:
         popen = subprocess.Popen(command, env=environ)
         try:
-            return _adopt(popen)
+            return Child(popen, os_facts.open_exit_fd(popen.pid), output_fd=-1)
         except BaseException:
             popen.kill()
             popen.wait()
             raise
     except (OSError, ValueError) as error:
         raise cannot_run(command[0], error) from error
-
-
-def _adopt(popen: subprocess.Popen[bytes]) -> Child:
-    facts = os_facts.process(popen.pid)
-    if facts is None:
-        raise OSError(errno.ESRCH, os.strerror(errno.ESRCH))
-    return Child(popen, facts.owner, os_facts.open_exit_fd(popen.pid), output_fd=-1)
 
 
 def cannot_run(program: str, error: OSError | ValueError) -> PortsupError:

@@ -118,7 +118,7 @@ class Errand:
     @property
     def waited_for(self) -> frozenset[int]:
         """Pids whose exit status nobody else may take."""
-        return frozenset({self._child.owner.pid} if self._child is not None and self.running else ())
+        return frozenset({self._child.pid} if self._child is not None and self.running else ())
 
     def _start(self) -> None:
         self._herald.starting()
