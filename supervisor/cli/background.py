@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from supervisor import paths
-from supervisor.cli import target
+from supervisor.cli import garbage, target
 from supervisor.cli.not_ready import not_every_service, why_not_ready
 from supervisor.cli.order import Order
 from supervisor.cli.output import note
@@ -90,7 +90,10 @@ def _or_error(body: Callable[[], int], answer: Answer) -> int:
 
 
 def _supervise(order: Order, link: GuardLink, answer: Answer) -> int:
+    garbage.pause()
     from supervisor.cli.bringup import Standing, bring_up
+
+    garbage.search_from_now_on()
 
     def announce(standing: Standing) -> None:
         answer(

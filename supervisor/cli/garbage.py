@@ -10,6 +10,11 @@ from __future__ import annotations
 import gc
 
 
+def pause() -> None:
+    """More is about to be loaded: until `search_from_now_on`."""
+    gc.disable()
+
+
 def search_from_now_on() -> None:
     """A command may live long: look for garbage among what it makes, but never again among what is loaded.
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from supervisor import paths
-from supervisor.cli import target
+from supervisor.cli import garbage, target
 from supervisor.cli.options import (
     SECONDS,
     complete_written_services,
@@ -123,7 +123,10 @@ def in_foreground(order: Order) -> NoReturn:
         from supervisor.cli.main import fail
 
         try:
+            garbage.pause()
             from supervisor.cli.bringup import bring_up
+
+            garbage.search_from_now_on()
 
             return bring_up(order, link, lambda _standing: None)
         except Exception as failure:
