@@ -8,7 +8,7 @@ import socketserver
 import sys
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-from reporting import tell
+from telling import tell
 
 
 class Server(ThreadingHTTPServer):

@@ -10,7 +10,7 @@ import signal
 import socket
 import time
 
-from reporting import tell
+from telling import tell
 
 PORT = int(os.environ["PORT"])
 

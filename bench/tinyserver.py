@@ -5,7 +5,7 @@ import socket
 import sys
 import time
 
-from reporting import tell
+from telling import tell
 
 LINE = b"x" * 79 + b"\n"
 BATCH = 512
