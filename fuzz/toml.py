@@ -15,7 +15,7 @@ from supervisor.config.load import load
 from supervisor.config.model import Config, RelativePool, Service, SharedPool
 from supervisor.errors import ConfigError
 from supervisor.plan.instance import highest_instance
-from supervisor.plan.plan import Launch, Plan, UnitPlan, common, launch, make_plan
+from supervisor.plan.plan import Launch, Plan, UnitPlan, launch, make_common, make_plan
 
 _DETAIL = re.compile(r"(?P<file>.+?):(?P<line>\d+): (?P<text>.+)", re.DOTALL)
 _PART = r'(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\])*")'
@@ -84,8 +84,8 @@ def _check_plan(config: Config, plan: Plan) -> None:
     claimed = {unit.name: {pool.name: pool.ports[-1] for pool in unit.pools} for unit in plan.units}
     for unit in plan.units:
         environ = dict.fromkeys(_named_variables(unit.service), "set")
-        shared = common(plan, claimed, instance_id="x-1", data_dir=Path("/data"), environ=environ)
-        filled = launch(plan, unit, shared)
+        common = make_common(plan, claimed, instance_id="x-1", data_dir=Path("/data"), environ=environ)
+        filled = launch(plan, unit, common)
         _check_launch(unit.service, filled)
         _check_carriers(unit, claimed[unit.name], filled)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from supervisor import masking, paths
 from supervisor.errors import ConfigError
-from supervisor.plan.plan import Launch, Plan, common, launch
+from supervisor.plan.plan import Launch, Plan, launch, make_common
 from supervisor.platform import os_facts
 from supervisor.ports.owner import inspect
 from supervisor.ports.report import Holding, PortReport
@@ -20,10 +20,10 @@ def obstacles(plan: Plan, environ: Mapping[str, str]) -> Iterator[str]:
     """What would keep a service from being started from here: a variable or a program that isn't there."""
     first_ports = {unit.name: {pool.name: pool.ports[0] for pool in unit.pools} for unit in plan.units}
     data_dir = paths.data_folder(paths.instance_folder(plan.config, plan.stack, plan.instance))
-    shared = common(plan, first_ports, instance_id="", data_dir=data_dir, environ=environ)
+    common = make_common(plan, first_ports, instance_id="", data_dir=data_dir, environ=environ)
     for unit in plan.units:
         try:
-            prepared = launch(plan, unit, shared)
+            prepared = launch(plan, unit, common)
         except ConfigError as error:
             yield f"{error.message} ({error.hint})"
             continue

@@ -156,7 +156,7 @@ class Common(NamedTuple):
     """What `${name}` stands for, but for `${env:…}` and a service's own port."""
 
 
-def common(
+def make_common(
     plan: Plan, claimed: Claimed, *, instance_id: str, data_dir: Path, environ: Mapping[str, str]
 ) -> Common:
     """`environ` is what the supervisor was started with; env files come over it."""
@@ -168,21 +168,21 @@ def common(
     )
 
 
-def launch(plan: Plan, unit: UnitPlan, shared: Common) -> Launch:
+def launch(plan: Plan, unit: UnitPlan, common: Common) -> Launch:
     """Fill in one unit's command, folder, environment and ready check.
 
     The outer environment comes over DEFAULTS, over it portsup's own variables, then the service's `env`.
     Raises ConfigError if `${env:NAME}` is not set, or names a port that isn't claimed.
     """
     service = unit.service
-    look_up = _look_up(unit.name, _with_own_port(shared, unit.name), shared.outer)
-    own = shared.own | {variables.SERVICE: unit.name}
-    own |= {pool.env: str(shared.claimed[unit.name][pool.name]) for pool in unit.pools}
+    look_up = _look_up(unit.name, _with_own_port(common, unit.name), common.outer)
+    own = common.own | {variables.SERVICE: unit.name}
+    own |= {pool.env: str(common.claimed[unit.name][pool.name]) for pool in unit.pools}
     set_by_service = {name: interpolate(text, look_up) for name, text in service.env.items()}
     return Launch(
         argv=tuple(interpolate(word, look_up) for word in service.command),
         cwd=service.cwd,
-        env=DEFAULTS | shared.outer | own | set_by_service,
+        env=DEFAULTS | common.outer | own | set_by_service,
         set_here=dict(plan.env) | own | set_by_service,
         ready=fill_ready(service.ready, look_up),
     )
@@ -202,12 +202,12 @@ def _values(plan: Plan, claimed: Claimed, data_dir: Path) -> dict[str, str]:
     return result
 
 
-def _with_own_port(shared: Common, service: str) -> dict[str, str]:
+def _with_own_port(common: Common, service: str) -> dict[str, str]:
     """What every `${name}` but `${env:…}` stands for in this service."""
-    port = shared.claimed.get(service, {}).get(MAIN_POOL)
+    port = common.claimed.get(service, {}).get(MAIN_POOL)
     if port is None:
-        return shared.values
-    return shared.values | dict(zip(names_of_pool(), (str(port), url(port)), strict=True))
+        return common.values
+    return common.values | dict(zip(names_of_pool(), (str(port), url(port)), strict=True))
 
 
 def _look_up(service: str, known: Mapping[str, str], outer: Mapping[str, str]) -> Callable[[str], str]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from supervisor import masking
 from supervisor.clock import Clock
 from supervisor.config import variables
-from supervisor.plan.plan import Common, Launch, Plan, UnitPlan, common, launch
+from supervisor.plan.plan import Common, Launch, Plan, UnitPlan, launch, make_common
 from supervisor.ports.reserve import InstanceClaim, Reservation, listening_of
 from supervisor.process.child import Child
 from supervisor.process.reap import Forest
@@ -68,7 +68,7 @@ class Launcher:
     def prepare(self, unit: UnitPlan) -> Launch:
         """Raises ConfigError if something that the command names isn't there."""
         if self._common is None:
-            self._common = common(
+            self._common = make_common(
                 self.plan,
                 self._claimed,
                 instance_id=self._claim.record.instance_id,

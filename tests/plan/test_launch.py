@@ -10,7 +10,7 @@ import pytest
 from supervisor.config.interpolate import names
 from supervisor.config.model import Config, Ready, ReadyKind, RelativePool, Service, SharedPool
 from supervisor.errors import ConfigError
-from supervisor.plan.plan import Claimed, Launch, Plan, common, instance_variables, launch, make_plan
+from supervisor.plan.plan import Claimed, Launch, Plan, instance_variables, launch, make_common, make_plan
 
 WEB = Service(
     "web-1",
@@ -37,8 +37,8 @@ def start(
 ) -> Launch:
     made = plan(*({WEB.name: WEB, JOB.name: JOB} | {service.name: service}).values(), env=env)
     unit = next(unit for unit in made.units if unit.name == service.name)
-    shared = common(made, claimed, instance_id="stack-2-abc", data_dir=DATA, environ=environ)
-    return launch(made, unit, shared)
+    common = make_common(made, claimed, instance_id="stack-2-abc", data_dir=DATA, environ=environ)
+    return launch(made, unit, common)
 
 
 def test_command_folder_and_ready_are_filled_in() -> None:
