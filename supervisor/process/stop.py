@@ -27,12 +27,16 @@ def ask(child: Child, forest: Forest, unit: str, stop: Stop) -> None:
 
 def remaining(child: Child, forest: Forest, unit: str, mode: StopMode) -> list[Process]:
     """Those who must be gone before the stop is done; the first process counts until it is reaped."""
-    return remaining_of(child, [] if mode is StopMode.PROCESS else forest.members(unit), mode)
+    return _with_leader(child, _meant(child, forest, unit, mode))
 
 
 def remaining_of(child: Child, members: Sequence[Process], mode: StopMode) -> list[Process]:
     """The same of a tree that was looked at just now."""
-    found = {process.pid: process for process in _among(child, members, mode)}
+    return _with_leader(child, _among(child, members, mode))
+
+
+def _with_leader(child: Child, meant: Sequence[Process]) -> list[Process]:
+    found = {process.pid: process for process in meant}
     if not child.reaped and (leader := os_facts.process(child.pid)):
         found[leader.pid] = leader
     return list(found.values())
@@ -48,11 +52,14 @@ def kill(child: Child, forest: Forest, unit: str, mode: StopMode) -> int:
 
 
 def _meant(child: Child, forest: Forest, unit: str, mode: StopMode) -> list[Process]:
-    return [] if mode is StopMode.PROCESS else _among(child, forest.members(unit), mode)
+    """Whom a stop in this mode is meant for, beside the child."""
+    if mode is StopMode.PROCESS:
+        return []  # nobody: there is no need to look
+    return _among(child, forest.members(unit), mode)
 
 
 def _among(child: Child, members: Sequence[Process], mode: StopMode) -> list[Process]:
-    """Those of a tree whom a stop in this mode is meant for, beside the child."""
+    """The same of a tree that was looked at just now."""
     if mode is StopMode.PROCESS:
         return []
     return [process for process in members if mode is StopMode.TREE or process.pgid == child.pid]
