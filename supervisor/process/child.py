@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from functools import cached_property
@@ -71,9 +72,10 @@ class Child:
     def owner(self) -> Owner:
         """Read when it is asked for, at the latest just before it is reaped: until then its pid is nobody
         else's, and /proc/PID/stat of a process that is just at its exec makes the reader wait, which fifty
-        spawns in a row feel."""
+        spawns in a row feel. Raises ProcessLookupError if somebody else has reaped it."""
         facts = os_facts.process(self.pid)
-        assert facts is not None, "a zombie at the least: only we wait for it"
+        if facts is None:
+            raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
         return facts.owner
 
     @property
@@ -93,8 +95,8 @@ class Child:
 
     def _wait(self) -> Exit | None:
         try:
-            pid, status = os.waitpid(self.owner.pid, os.WNOHANG)
-        except ChildProcessError:
+            pid, status = os.waitpid(self.owner.pid, os.WNOHANG)  # not self.pid: see owner
+        except (ChildProcessError, ProcessLookupError):
             return Exit()
         return Exit.from_status(status) if pid else None
 
@@ -106,7 +108,7 @@ class Child:
         if self.reaped:
             return False
         try:
-            os.killpg(self.owner.pid, signum)
+            os.killpg(self.pid, signum)
         except OSError:
             return False
         return True

@@ -289,7 +289,7 @@ def test_a_group_is_signalled_until_its_leader_is_reaped(start: Spawn) -> None:
 def test_a_status_that_somebody_else_took_is_unknown(start: Spawn) -> None:
     """It isn't taken for success."""
     child = start(spec("exit 0", shell=True))
-    os.waitpid(child.owner.pid, 0)
+    os.waitpid(child.pid, 0)
     assert child.poll() == Exit()
     assert child.reaped
 
