@@ -136,10 +136,10 @@ def _belongs(file: Path, record: InstanceRecord) -> bool:
 
 def _is_going(file: Path) -> bool:
     """Emptied and held: it is being given back, and is unlinked in a moment."""
-    from supervisor.ports.lock import is_locked  # for that moment alone
+    from supervisor.ports.lock import OPEN_FLAGS, is_locked  # for that moment alone
 
     try:
-        fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        fd = os.open(file, os.O_RDONLY | OPEN_FLAGS)
     except OSError:
         return False
     try:
