@@ -70,7 +70,7 @@ class ControlServer:
         """
         if self._closing or self._server is None or _identity(self._path) == self._identity:
             return False
-        await self._stop_listening(self._server)
+        await _stop_listening(self._server)
         await self.start()
         return True
 
@@ -78,7 +78,7 @@ class ControlServer:
         """Answer what is under way, close all connections, unlink the socket. Safe to call twice."""
         self._closing = True
         if self._server is not None:
-            await self._stop_listening(self._server)
+            await _stop_listening(self._server)
         for connection in self._connections.values():
             connection.finish()
         await self._wait_for_connections()
@@ -87,15 +87,6 @@ class ControlServer:
         await self._wait_for_connections()
         if self._identity is not None and _identity(self._path) == self._identity:
             self._path.unlink(missing_ok=True)
-
-    async def _stop_listening(self, server: asyncio.Server) -> None:
-        """A server that is closed under a connection just accepted leaves it half-made, and open for as
-        long as the process lives (an assertion in asyncio's Server): such get one round of the loop first."""
-        loop = asyncio.get_running_loop()
-        for listener in server.sockets:
-            loop.remove_reader(listener.fileno())
-        await asyncio.sleep(0)
-        server.close()
 
     async def _wait_for_connections(self) -> None:
         if self._connections:
@@ -240,6 +231,16 @@ def _bind(path: Path) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+async def _stop_listening(server: asyncio.Server) -> None:
+    """A server that is closed under a connection just accepted leaves it half-made, and open for as long as
+    the process lives (an assertion in asyncio's Server): such get one round of the loop first."""
+    loop = asyncio.get_running_loop()
+    for listener in server.sockets:
+        loop.remove_reader(listener.fileno())
+    await asyncio.sleep(0)
+    server.close()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
