@@ -68,9 +68,8 @@ def emit_lines(lines: Iterable[str]) -> None:
     without a word or a path being broken."""
     told = [printable(line) for line in lines]
     if is_terminal(sys.stdout):
-        import shutil
-
-        told = [folded(line, shutil.get_terminal_size().columns) for line in told]
+        width = terminal_width()
+        told = [folded(line, width) for line in told]
     emit("".join(f"{line}\n" for line in told))
 
 
@@ -114,6 +113,12 @@ def note(text: str) -> None:
 
 def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
+
+
+def terminal_width() -> int:
+    import shutil  # not for those that write into a pipe
+
+    return shutil.get_terminal_size().columns
 
 
 def has_colour(stream: TextIO | None) -> bool:

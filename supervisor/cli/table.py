@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
-from supervisor.cli.output import emit, folded, has_colour, is_terminal, printable
+from supervisor.cli.output import emit, folded, has_colour, is_terminal, printable, terminal_width
 
 GAP = 2
 """Spaces between columns. No lines are drawn: they would only be in the way of grep and cut."""
@@ -75,12 +75,6 @@ def show(view: View) -> None:
         emit(render(view, width=terminal_width(), colour=has_colour(sys.stdout)))
     else:
         emit(render(view, width=UNLIMITED, colour=False))
-
-
-def terminal_width() -> int:
-    import shutil
-
-    return shutil.get_terminal_size().columns
 
 
 def render(view: View, *, width: int, colour: bool) -> str:
