@@ -38,7 +38,7 @@ def find_config(file: Path | None) -> Path:
     here = _current_folder()
     if os.path.lexists(here / FILE_NAME):  # a dangling link is the loader's to complain about
         return here / FILE_NAME
-    deleted = _deleted_configs()
+    deleted = _deleted_configs()  # only now: it reads the record of every instance on the machine
     for folder in (here, *here.parents):
         if os.path.lexists(folder / FILE_NAME):
             return folder / FILE_NAME
@@ -71,8 +71,7 @@ def _given(file: Path) -> Path:
 
 
 def _deleted_configs() -> dict[Path, Path]:
-    """Folder → services.toml, for instances that run from a file that is no longer there. Reads the record
-    of every instance on the machine.
+    """Folder → services.toml, for instances that run from a file that is no longer there.
 
     Not by Path.exists, which raises for what lies in another user's private folder.
     """
