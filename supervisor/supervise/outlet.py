@@ -1,4 +1,4 @@
-"""Writing to somebody who may stop reading, without ever waiting for them.
+"""Writing to somebody who may stop reading, without waiting for them.
 
 A terminal that is paused (Ctrl-S) or a pipe whose reader hangs must not block a child or the event
 loop. Making the descriptor non-blocking would do the same to the user's shell, which shares it; so a
@@ -25,7 +25,7 @@ class Outlet:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._is_file = _is_file(fd)
+        self._waits = _is_file(fd)
         self._queue: deque[bytes] = deque()
         self._queued = 0
         self._skipped = 0
@@ -38,8 +38,8 @@ class Outlet:
         """Queue whole lines. Waits for nobody but a file; drops them when the reader is too far behind or
         gone."""
         with self._wake:
-            if self._is_file:
-                self._is_file = self._wake.wait_for(lambda: self._has_room(data), FILE_SECONDS)
+            if self._waits:
+                self._waits = self._wake.wait_for(lambda: self._has_room(data), FILE_SECONDS)
             if self._broken or self._closing:
                 return
             if not self._has_room(data):

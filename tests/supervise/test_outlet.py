@@ -50,24 +50,52 @@ def test_everything_reaches_a_reader(pipe: tuple[int, int]) -> None:
     assert b"".join(got) == b"".join(b"%d\n" % i for i in range(1000))
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is waited for longer than a test may take."""
+    monkeypatch.setattr("supervisor.supervise.outlet.FILE_SECONDS", 1000)
+
+
+@pytest.mark.usefixtures("patient")
 def test_a_file_gets_everything(tmp_path: Path) -> None:
     """No line is dropped, however fast they come."""
     with (tmp_path / "out").open("wb") as file:
         outlet = Outlet(file.fileno())
         for _ in range(40):
             outlet.write(LINE * (BACKLOG_BYTES // len(LINE)))
-        outlet.close(timeout=10)
+        outlet.close(timeout=1000)
     assert (tmp_path / "out").stat().st_size == 40 * BACKLOG_BYTES
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_full_disk_keeps_nobody_waiting() -> None:
     """Writing to a file that takes no more ends like a reader that went away."""
     with open("/dev/full", "wb", buffering=0) as full:
         outlet = Outlet(full.fileno())
-        outlet._is_file = True
+        outlet._waits = True  # it is a device, which is not waited for
         for _ in range(4):
             outlet.write(LINE * (BACKLOG_BYTES // len(LINE)))
         outlet.close(timeout=10)
+
+
+def test_a_file_that_takes_nothing_is_waited_for_once(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then it is a reader that is behind: what it can't take is dropped and counted."""
+    monkeypatch.setattr("supervisor.supervise.outlet.FILE_SECONDS", 0.01)
+    outlet = Outlet(pipe[1])
+    outlet._waits = True
+    lines = BACKLOG_BYTES // len(LINE) * 3
+    for _ in range(lines):
+        outlet.write(LINE)
+        if not outlet._waits:
+            monkeypatch.setattr("supervisor.supervise.outlet.FILE_SECONDS", 1000)
+    got: list[bytes] = []
+    reader = collect(pipe[0], got)
+    outlet.close(timeout=10)
+    os.close(pipe[1])
+    reader.join()
+    assert sum(map(told_of, b"".join(got).splitlines())) == lines
 
 
 def test_a_stalled_reader_blocks_nobody(pipe: tuple[int, int]) -> None:
