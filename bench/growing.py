@@ -13,6 +13,7 @@ from idling import cpu_seconds
 from launchers import PORTSUP, STACK, Bare, Launcher, Portsup
 from measures import COLD_STARTS
 from turns import on_a_stage
+from watching import SETTLE_SECONDS, WATCH_SECONDS
 
 INSTANCES = 100
 SERVICES = 5
@@ -21,10 +22,6 @@ STRIDE = 10
 
 ENDS = 10
 """The medians of so many starts are compared: of the first ones, and of the last ones."""
-
-SETTLE_SECONDS = 12.0
-"""Until the watchers have had their look at those who listen nowhere."""
-WATCH_SECONDS = 10
 
 LOOKS = (("status", "--all"), ("status", "--all", "--json"), ("ps",), ("ps", "--json"))
 
