@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,6 +14,7 @@ import pytest
 from supervisor.config.model import Service, Stop
 from supervisor.errors import ExitCode, PortsupError
 from supervisor.plan.plan import Plan, UnitPlan
+from supervisor.platform import Process
 from supervisor.supervise import supervisor as module
 from supervisor.supervise.state import State
 from supervisor.supervise.supervisor import Supervisor
@@ -29,7 +30,8 @@ class StandIn:
         self.state = State.RUNNING
         self.parked = self.is_off = self.failed = False
         self.satisfied = True
-        self.watches_tree = False
+        self.watches_tree = True
+        self.looks = 0
         self.waited_for: frozenset[int] = frozenset()
 
     @property
@@ -42,6 +44,11 @@ class StandIn:
         self.state = State.STOPPED
 
     kill = stop
+
+    def look_at_tree(self, members: Sequence[Process]) -> None:
+        self.looks += 1
+        if self.broken:
+            raise RuntimeError("another bug")
 
     def close(self) -> None: ...
 
@@ -75,7 +82,9 @@ def commands() -> Iterator[int]:
 
 def make(units: list[StandIn], commands: int) -> tuple[Supervisor, Events]:
     events = Events()
-    forest = SimpleNamespace(reap_orphans=lambda _ours: None, members=lambda _unit: [])
+    forest = SimpleNamespace(
+        reap_orphans=lambda _ours: None, members=lambda _unit: [], look=lambda _wanted: {}
+    )
     lock = SimpleNamespace(intact=lambda: None)
     world = SimpleNamespace(events=events, forest=forest, claim=SimpleNamespace(lock=lock))
     plan = Plan(Path("/x"), "x", 1, 6000, {}, tuple(unit.plan for unit in units))
@@ -91,7 +100,8 @@ async def stopped(supervisor: Supervisor) -> int:
 
 
 def test_a_broken_unit(commands: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It can't be stopped: the others are, and then the supervisor gives up, for the guard to end it."""
+    """It can't be looked at or stopped: the others are, and then the supervisor gives up, for the guard to
+    end it."""
     monkeypatch.setattr(module, "GIVE_UP_AFTER", 0.01)
     units = [StandIn("bad", broken=True), StandIn("good", broken=False)]
     supervisor, events = make(units, commands)
@@ -99,7 +109,9 @@ def test_a_broken_unit(commands: int, monkeypatch: pytest.MonkeyPatch) -> None:
         asyncio.run(stopped(supervisor))
     assert caught.value.exit_code == 70
     assert units[1].at_rest
+    assert units[1].looks == 1
     assert events.told.count("internal error in bad: RuntimeError: a bug") == 1
+    assert events.told.count("internal error in bad: RuntimeError: another bug") == 1
 
 
 def test_whole_units(commands: int) -> None:
