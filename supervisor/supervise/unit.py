@@ -198,7 +198,7 @@ class Unit:
     def waited_for(self) -> frozenset[int]:
         """Pids of children that have a waiter here, so that nobody else takes their exit status."""
         children = [*self._readiness.children, *([self._run.child] if self._run else [])]
-        return frozenset(child.owner.pid for child in children if child.poll() is None)
+        return frozenset(child.pid for child in children if child.poll() is None)
 
     @property
     def tree_pids(self) -> set[int]:
@@ -216,7 +216,7 @@ class Unit:
             name=self.name,
             state=str(self.state),
             ready=self.ready,
-            pid=None if self._run is None else self._run.child.owner.pid,
+            pid=None if self._run is None else self._run.child.pid,
             ports=self.holdings.ports,
             pools={pool.name: pool.ports for pool in self.plan.pools},
             url=None if main is None else url(main),
@@ -255,7 +255,7 @@ class Unit:
             text += f" on {url(main)}"
         if self.reason:
             text += f": {self.reason}"
-        pid = None if self._run is None else self._run.child.owner.pid
+        pid = None if self._run is None else self._run.child.pid
         self._teller(event)(
             f"unit.{self.state.lower()}",
             text,
@@ -360,7 +360,7 @@ class Unit:
         )
 
     def _record_spawn(self, started: Started) -> None:
-        pid, port = started.child.owner.pid, self.holdings.main_port
+        pid, port = started.child.pid, self.holdings.main_port
         where = f" on port {port}" if port is not None else ""
         self._world.timings.add(self.name, "spawn", started.seconds)
         self._world.events.info(
