@@ -258,7 +258,12 @@ class Supervisor:
             ours |= self._errand.waited_for
         self._world.forest.reap_orphans(ours)
         waiting = [unit for unit in self.units.values() if unit.watches_tree]
-        trees = self._world.forest.look({unit.name for unit in waiting}) if waiting else {}
+        try:
+            trees = self._world.forest.look({unit.name for unit in waiting}) if waiting else {}
+        except OSError as error:  # no descriptor left to look with: nobody else will tell us to look again
+            self.report_bug("a look at processes", error)
+            asyncio.get_running_loop().call_later(LOOK_AGAIN, self.tree_changed)
+            return
         self._each(lambda unit: unit.look_at_tree(trees.get(unit.name, ())), waiting)
 
     def stop(self, exit_code: int, why: str) -> None:
