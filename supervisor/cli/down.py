@@ -131,7 +131,9 @@ def remains(record: InstanceRecord) -> list[str]:
 
 def _belongs(file: Path, record: InstanceRecord) -> bool:
     found = records.read(file)
-    return _is_going(file) if found is None else found.is_of(record)
+    if found is None:  # who is dead gives nothing back any more: then somebody else has it, as flock(1)
+        return _is_going(file) and not client.is_dead(record)
+    return found.is_of(record)
 
 
 def _is_going(file: Path) -> bool:

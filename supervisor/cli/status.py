@@ -117,5 +117,5 @@ def _watch(config: Path | None, instance: int | None) -> None:
             instances, others = _look(config, instance)
             view = views.status_view(instances, others) if instances else table.View([], [_nothing(config)])
             drawn = table.render(view, width=console.width, colour=True)
-            live.update(Text.from_ansi(drawn, no_wrap=True, overflow="crop"), refresh=True)
+            live.update(Text.from_ansi(drawn, overflow="fold"), refresh=True)
             time.sleep(WATCH_SECONDS)

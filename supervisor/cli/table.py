@@ -19,6 +19,9 @@ GAP = 2
 FOLD_MIN = 18
 """Cells to which a column that may fold is narrowed before another one is dropped."""
 
+FOLD_LEAST = 8
+"""To which it is narrowed when no other one is left that could be dropped."""
+
 UNLIMITED = 100_000
 """Cells; the width of what is not a terminal."""
 
@@ -99,6 +102,10 @@ def fitting(columns: Sequence[Column], width: int) -> list[Shown]:
     for one in sorted(shown, key=lambda one: one[1], reverse=True):  # the widest gives way first
         excess = max(_total(cells for _, cells in shown) - width, 0)
         shown[shown.index(one)] = one[0], max(one[1] - excess, _narrowest(one))
+    for place, (column, cells) in enumerate(shown):  # nothing is left to drop
+        excess = _total(cells for _, cells in shown) - width
+        if excess > 0 and column.fold:
+            shown[place] = column, max(cells - excess, min(cells, FOLD_LEAST))
     return shown
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -72,7 +73,7 @@ class Child:
     def owner(self) -> Owner:
         """Read when it is asked for, at the latest just before it is reaped: until then its pid is nobody
         else's, and /proc/PID/stat of a process that is just at its exec makes the reader wait, which fifty
-        spawns in a row feel. Raises ProcessLookupError if somebody else has reaped it."""
+        spawns in a row feel. Raises ProcessLookupError if somebody else has reaped it, or /proc hides it."""
         facts = os_facts.process(self.pid)
         if facts is None:
             raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
@@ -112,6 +113,14 @@ class Child:
         except OSError:
             return False
         return True
+
+    def discard(self) -> None:
+        """End one that can't be supervised."""
+        with suppress(OSError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._popen.wait()
+        self._exit = Exit()
+        self.close()
 
     def close(self) -> None:
         """Close both descriptors; safe to call twice."""

@@ -12,12 +12,17 @@ import os
 import select
 import stat
 import threading
+import time
 from collections import deque
 
 BACKLOG_BYTES = 4 * 1024 * 1024
 
 FILE_SECONDS = 1.0
-"""A file that takes nothing for longer, as on a server that is gone, is no better than a pipe."""
+"""What the event loop waits for a file at most: one that takes nothing for longer is no better than a
+pipe."""
+
+FILE_SHARE = 0.25
+"""What of the time that passes it may wait again: the rest is for everything else."""
 
 
 class Outlet:
@@ -25,9 +30,12 @@ class Outlet:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._waits = _is_file(fd)
+        self._is_file = _is_file(fd)
         self._queue: deque[bytes] = deque()
         self._queued = 0
+        self._patience = FILE_SECONDS
+        """Seconds that may be waited now."""
+        self._waited_at = time.monotonic()
         self._skipped = 0
         self._closing = False
         self._broken = False
@@ -38,8 +46,8 @@ class Outlet:
         """Queue whole lines. Waits for nobody but a file; drops them when the reader is too far behind or
         gone."""
         with self._wake:
-            if self._waits:
-                self._waits = self._wake.wait_for(lambda: self._has_room(data), FILE_SECONDS)
+            if self._is_file:
+                self._wait_for_room(data)
             if self._broken or self._closing:
                 return
             if not self._has_room(data):
@@ -51,6 +59,14 @@ class Outlet:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=f"outlet-{self._fd}", daemon=True)
             self._thread.start()
+
+    def _wait_for_room(self, data: bytes) -> None:
+        began = time.monotonic()
+        self._patience = min(FILE_SECONDS, self._patience + (began - self._waited_at) * FILE_SHARE)
+        if not self._has_room(data):
+            self._wake.wait_for(lambda: self._has_room(data), self._patience)
+            self._patience = max(self._patience - (time.monotonic() - began), 0.0)
+        self._waited_at = time.monotonic()
 
     def _has_room(self, data: bytes) -> bool:
         return self._broken or not self._queue or self._queued + len(data) <= BACKLOG_BYTES

@@ -332,6 +332,12 @@ class Unit:
         self._adopt(started)
 
     def _adopt(self, started: Started) -> None:
+        try:
+            started.child.owner  # noqa: B018 - from now on it is known
+        except OSError as error:
+            started.child.discard()
+            self._conclude(Cause.UNSPAWNABLE, f"cannot look at its process: {error.strerror}")
+            return
         self._daemon = False
         self._cause = Cause.EXITED_OK
         self._stop_began = None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.cli.table import FOLD_MIN, UNLIMITED, Cell, Column, View, cut, render
+from supervisor.cli.table import FOLD_LEAST, UNLIMITED, Cell, Column, View, cut, render
 
 
 def column(title: str, *texts: str, style: str = "", **keys: int) -> Column:
@@ -40,9 +40,10 @@ def test_the_widest_column_folds_first() -> None:
 
 
 def test_a_column_folds_no_further_than_its_least() -> None:
-    """A terminal narrower than that breaks the line by itself."""
+    """Where no other one can be dropped; a terminal narrower than that breaks the line by itself."""
     view = View([column("a", "a" * 40, fold=True), column("b", "b" * 9)])
-    assert render(view, width=10, colour=False).splitlines()[1] == f"{'a' * FOLD_MIN}  {'b' * 9}"
+    assert render(view, width=25, colour=False).splitlines()[1] == f"{'a' * 14}  {'b' * 9}"
+    assert render(view, width=10, colour=False).splitlines()[1] == f"{'a' * FOLD_LEAST}  {'b' * 9}"
 
 
 @pytest.mark.parametrize(

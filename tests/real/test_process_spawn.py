@@ -303,3 +303,12 @@ def test_closing_twice_closes_nothing_else() -> None:
         child.close()
         assert other.stdout is not None
         assert other.stdout.read() == b""
+
+
+def test_one_that_cannot_be_supervised_is_ended(tmp_path: Path) -> None:
+    """With what it has started in its group, and its descriptors."""
+    child = spawn(spec("sh", "-c", "sleep 600 & echo $! >new; mv new pid; wait", cwd=tmp_path))
+    sleeper = pid_in(tmp_path / "pid")
+    child.discard()
+    assert child.reaped and (child.exit_fd, child.output_fd) == (-1, -1)
+    until(lambda: not alive(sleeper))

@@ -72,24 +72,23 @@ def test_a_full_disk_keeps_nobody_waiting() -> None:
     """Writing to a file that takes no more ends like a reader that went away."""
     with open("/dev/full", "wb", buffering=0) as full:
         outlet = Outlet(full.fileno())
-        outlet._waits = True  # it is a device, which is not waited for
+        outlet._is_file = True  # it is a device, which is not waited for
         for _ in range(4):
             outlet.write(LINE * (BACKLOG_BYTES // len(LINE)))
         outlet.close(timeout=10)
 
 
-def test_a_file_that_takes_nothing_is_waited_for_once(
+def test_a_file_that_takes_nothing_is_not_waited_for_again_and_again(
     pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Then it is a reader that is behind: what it can't take is dropped and counted."""
-    monkeypatch.setattr("supervisor.supervise.outlet.FILE_SECONDS", 0.01)
+    """The waits are bounded together: then what it can't take is dropped and counted."""
+    monkeypatch.setattr("supervisor.supervise.outlet.FILE_SECONDS", 0.05)
+    monkeypatch.setattr("supervisor.supervise.outlet.FILE_SHARE", 0.0)
     outlet = Outlet(pipe[1])
-    outlet._waits = True
-    lines = BACKLOG_BYTES // len(LINE) * 3
+    outlet._is_file = True
+    lines = BACKLOG_BYTES // len(LINE) * 3  # with a wait for each, they would take an hour
     for _ in range(lines):
         outlet.write(LINE)
-        if not outlet._waits:
-            monkeypatch.setattr("supervisor.supervise.outlet.FILE_SECONDS", 1000)
     got: list[bytes] = []
     reader = collect(pipe[0], got)
     outlet.close(timeout=10)
