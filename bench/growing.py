@@ -39,9 +39,11 @@ def grow(portsup: Launcher) -> Iterator[Figure]:
     alone = cost_of_one(portsup, instances=1)
     began += [start(portsup, number) for number in range(2, INSTANCES + 1)]
     crowded = cost_of_one(portsup, instances=INSTANCES)
-    first, last = (statistics.median(some) for some in (began[:ENDS], began[-ENDS:]))
-    what = f"`portsup up -d` of the last of {INSTANCES} instances, beside the first"
-    yield from beside(what, last, first, "ms")
+    for kind, took in zip(("`portsup up -d`", "`python -c pass`"), zip(*began, strict=True), strict=True):
+        first, last = (statistics.median(some) for some in (took[:ENDS], took[-ENDS:]))
+        yield from beside(
+            f"{kind} at the last of {INSTANCES} instances, beside at the first", last, first, "ms"
+        )
     what = f"an instance of {SERVICES} services among {INSTANCES}, beside one alone"
     yield from beside(f"CPU a second of {what}", crowded.cpu, alone.cpu, "ms/s")
     yield from beside(f"memory (PSS) of {what}", crowded.memory, alone.memory, "MiB")
@@ -68,11 +70,12 @@ def beside(what: str, ours: float, bare: float, unit: str) -> Iterable[Figure]:
     return Figure("j", what, Portsup.name, ours, unit), Figure("j", what, "bare", bare, unit)
 
 
-def start(portsup: Launcher, number: int) -> float:
-    """Milliseconds of one `up`; returns when all of its services accept, so that the next one has rest."""
+def start(portsup: Launcher, number: int) -> tuple[float, float]:
+    """Milliseconds of one `up`, and, when all of its services accept, of an interpreter that does nothing:
+    what the machine itself has become slower by, as when its memory has to be found first."""
     took = portsup.run([PORTSUP, "up", "--detach", "--instance", str(number)])
     portsup.stage.events.all_ready(SERVICES)
-    return took
+    return took, portsup.run(Bare(portsup.stage).status())
 
 
 @dataclass(frozen=True)
