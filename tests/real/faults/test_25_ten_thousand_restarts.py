@@ -92,12 +92,12 @@ def costs_after(restarts: int, portsup: Portsup, running: Background) -> dict[st
 
 
 def at_rest(pid: int) -> Cost:
-    """Its cost, when two looks in a row agree: `status` may still hang up."""
+    """Its cost, when ten looks in a row agree: `status` may still hang up."""
     looks = [Cost.of(pid)]
 
     def agree() -> bool:
         looks.append(Cost.of(pid))
-        return looks[-1] == looks[-2]
+        return looks[-10:] == looks[-1:] * 10
 
     wait_until(agree, 5, f"pid {pid} to be at rest")
     return looks[-1]
