@@ -17,6 +17,8 @@ from harness import MAY_SKIP, Home, Portsup, wait_until, write_stack
 from stand_in import Imposter, Instance, Loop, publish, record, service
 from terminal import Terminal
 
+pytestmark = pytest.mark.slow
+
 SHELLS = ("bash", "zsh", "fish")
 ASKED = "_PORTSUP_COMPLETE"
 

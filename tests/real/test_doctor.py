@@ -20,6 +20,8 @@ from supervisor import records
 from supervisor.cli.checkup.limits import files_needed
 from supervisor.config.load import load
 
+pytestmark = pytest.mark.slow
+
 SOMEBODY = 4242
 """A user who has no processes."""
 

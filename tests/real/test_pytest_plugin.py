@@ -12,6 +12,8 @@ from harness import Home, assert_nothing_left, wait_until, write_stack
 
 pytest_plugins = ["pytester"]
 
+pytestmark = pytest.mark.slow
+
 TALKS = [
     *(sys.executable, "-I", "-S", "-u", "-c"),
     """
