@@ -148,6 +148,31 @@ def timeout_option(default: float | None, unless: str = "") -> Callable[[F], F]:
     )
 
 
+def count_option(help_text: str) -> Callable[[F], F]:
+    """`--count K`, for several instances at once."""
+    return click.option(
+        "--count",
+        type=click.IntRange(1, 500),
+        default=1,
+        metavar="K",
+        envvar="PORTSUP_COUNT",
+        show_envvar=True,
+        help=help_text,
+    )
+
+
+def ready_timeout_option(help_text: str) -> Callable[[F], F]:
+    """`--timeout SECONDS`, for services that have timeouts of their own."""
+    return click.option(
+        "--timeout",
+        type=SECONDS,
+        metavar="SECONDS",
+        envvar="PORTSUP_TIMEOUT",
+        show_envvar=True,
+        help=help_text,
+    )
+
+
 def complete_running_services(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """For an argument that names services of a running instance."""
     from supervisor.cli.candidates import running_services

@@ -13,11 +13,12 @@ import click
 from supervisor.cli import target
 from supervisor.cli.options import (
     AUTO,
-    SECONDS,
+    count_option,
     examples,
     file_option,
     instance_option,
     named_on_command_line,
+    ready_timeout_option,
 )
 from supervisor.cli.order import Errand, Order
 from supervisor.cli.output import has_colour
@@ -52,22 +53,9 @@ class BeforeDashes(click.Command):
 @click.argument("services", nargs=-1, metavar="[SERVICE]... -- COMMAND [ARGUMENT]...")
 @instance_option(auto=True)
 @file_option
-@click.option(
-    "--count",
-    type=click.IntRange(1, 500),
-    default=1,
-    metavar="K",
-    envvar="PORTSUP_COUNT",
-    show_envvar=True,
-    help="Run it against K instances at the same time; the exit code is the worst.",
-)
-@click.option(
-    "--timeout",
-    type=SECONDS,
-    metavar="SECONDS",
-    envvar="PORTSUP_TIMEOUT",
-    show_envvar=True,
-    help="How long the services may take to be ready; default: as long as their own ready timeouts.",
+@count_option("Run it against K instances at the same time; the exit code is the worst.")
+@ready_timeout_option(
+    "How long the services may take to be ready; default: as long as their own ready timeouts."
 )
 @click.option(
     "-v",

@@ -12,12 +12,13 @@ import click
 from supervisor import paths
 from supervisor.cli import garbage, target
 from supervisor.cli.options import (
-    SECONDS,
     complete_written_services,
+    count_option,
     examples,
     file_option,
     instance_option,
     named_on_command_line,
+    ready_timeout_option,
 )
 from supervisor.cli.order import Order
 from supervisor.cli.output import has_colour
@@ -38,15 +39,7 @@ from supervisor.process.guard import GuardLink, guarded
 @click.argument("services", nargs=-1, metavar="[SERVICE]...", shell_complete=complete_written_services)
 @instance_option(auto=True)
 @file_option
-@click.option(
-    "--count",
-    type=click.IntRange(1, 500),
-    default=1,
-    metavar="K",
-    envvar="PORTSUP_COUNT",
-    show_envvar=True,
-    help="Start K instances that live and end together.",
-)
+@count_option("Start K instances that live and end together.")
 @click.option(
     "-d",
     "--detach",
@@ -62,14 +55,7 @@ from supervisor.process.guard import GuardLink, guarded
     show_envvar=True,
     help="Like --detach, but return when every service is ready; exit 1 if one fails.",
 )
-@click.option(
-    "--timeout",
-    type=SECONDS,
-    metavar="SECONDS",
-    envvar="PORTSUP_TIMEOUT",
-    show_envvar=True,
-    help="How long --wait waits; default: as long as the services' own ready timeouts take.",
-)
+@ready_timeout_option("How long --wait waits; default: as long as the services' own ready timeouts take.")
 def up(
     ctx: click.Context,
     services: tuple[str, ...],

@@ -50,6 +50,16 @@ def test_everything_reaches_a_reader(pipe: tuple[int, int]) -> None:
     assert b"".join(got) == b"".join(b"%d\n" % i for i in range(1000))
 
 
+def rest_of(pipe: tuple[int, int], outlet: Outlet) -> bytes:
+    """What comes out once somebody reads and the outlet is closed."""
+    got: list[bytes] = []
+    reader = collect(pipe[0], got)
+    outlet.close(timeout=10)
+    os.close(pipe[1])
+    reader.join()
+    return b"".join(got)
+
+
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file is waited for longer than a test may take."""
@@ -89,12 +99,7 @@ def test_a_file_that_takes_nothing_is_not_waited_for_again_and_again(
     lines = BACKLOG_BYTES // len(LINE) * 3  # with a wait for each, they would take an hour
     for _ in range(lines):
         outlet.write(LINE)
-    got: list[bytes] = []
-    reader = collect(pipe[0], got)
-    outlet.close(timeout=10)
-    os.close(pipe[1])
-    reader.join()
-    assert sum(map(told_of, b"".join(got).splitlines())) == lines
+    assert sum(map(told_of, rest_of(pipe, outlet).splitlines())) == lines
 
 
 def test_a_stalled_reader_blocks_nobody(pipe: tuple[int, int]) -> None:
@@ -103,12 +108,7 @@ def test_a_stalled_reader_blocks_nobody(pipe: tuple[int, int]) -> None:
     lines = BACKLOG_BYTES // len(LINE) + 2000
     for _ in range(lines):
         outlet.write(LINE)
-    got: list[bytes] = []
-    reader = collect(pipe[0], got)
-    outlet.close(timeout=10)
-    os.close(pipe[1])
-    reader.join()
-    whole = b"".join(got)
+    whole = rest_of(pipe, outlet)
     assert b"lines skipped" in whole
     assert sum(map(told_of, whole.splitlines())) == lines
 
