@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from supervisor.platform.contract import Owner
 
@@ -26,9 +25,21 @@ NUMBER_MAX = 2**63
 """Anything above is nobody's number, and may be too large to reckon with."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
-    """Who holds a lock: the part that port and instance records share."""
+def _worktree(record: Holder) -> str:
+    return os.path.dirname(record.config)  # noqa: PTH120 - a record's text, not a path to be opened
+
+
+def _is_of(record: Holder, other: Holder) -> bool:
+    """Whether both are the same instance's: another user's file may name any."""
+    return (record.uid, record.instance_id) == (other.uid, other.instance_id)
+
+
+# What both records have stands twice. A dataclass could inherit it, but importing `dataclasses` and making
+# three of them is an eighth of the time until a supervisor starts its first service.
+
+
+class PortRecord(NamedTuple):
+    """The record of one claimed port."""
 
     stack: str
     config: str
@@ -42,36 +53,50 @@ class Holder:
     netns: str
     acquired_at: float
     """Unix time in seconds, for people; nothing is decided by it."""
-
-    @property
-    def worktree(self) -> str:
-        return os.path.dirname(self.config)  # noqa: PTH120 - a record's text, not a path to be opened
-
-    def is_of(self, other: Holder) -> bool:
-        """Whether both are the same instance's: another user's file may name any."""
-        return (self.uid, self.instance_id) == (other.uid, other.instance_id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PortRecord(Holder):
-    """The record of one claimed port."""
-
     port: int
     pool: str
     service: str
     child: Owner | None
 
+    @property
+    def worktree(self) -> str:
+        return _worktree(self)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InstanceRecord(Holder):
+    def is_of(self, other: Holder) -> bool:
+        return _is_of(self, other)
+
+
+class InstanceRecord(NamedTuple):
     """The record of one instance number; these files are the registry of running instances."""
 
+    stack: str
+    config: str
+    """Absolute path of services.toml; its folder is the worktree."""
+    instance: int
+    instance_id: str
+    supervisor: Owner
+    uid: int
+    boot_id: str
+    pidns: str
+    netns: str
+    acquired_at: float
+    """Unix time in seconds, for people; nothing is decided by it."""
     base_port: int
     socket: str
     logs: str
 
+    @property
+    def worktree(self) -> str:
+        return _worktree(self)
 
-Record = PortRecord | InstanceRecord
+    def is_of(self, other: Holder) -> bool:
+        return _is_of(self, other)
+
+
+Holder = PortRecord | InstanceRecord
+"""Who holds a lock."""
+
+Record = Holder
 
 
 def port_file(folder: Path, port: int) -> Path:
@@ -89,8 +114,10 @@ def encode(record: Record) -> bytes:
 
 def to_json(record: Record) -> dict[str, Any]:
     """Its fields, as JSON knows them."""
-    values = {field.name: getattr(record, field.name) for field in fields(record)}
-    return {name: value._asdict() if isinstance(value, Owner) else value for name, value in values.items()}
+    return {
+        name: value._asdict() if isinstance(value, Owner) else value
+        for name, value in record._asdict().items()
+    }
 
 
 def decode(data: bytes) -> Record | None:

@@ -10,7 +10,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,7 @@ def instance_record(*, instance: int = 1, base_port: int = 6000, **fields: Any) 
         socket="",
         logs="",
     )
-    return replace(record, **fields)
+    return record._replace(**fields)
 
 
 def port_record(port: int, *, child: Owner | None = None, **fields: Any) -> PortRecord:
@@ -61,7 +60,7 @@ def port_record(port: int, *, child: Owner | None = None, **fields: Any) -> Port
         child=child,
         **{
             name: getattr(common, name)
-            for name in InstanceRecord.__dataclass_fields__
+            for name in InstanceRecord._fields
             if name not in ("base_port", "socket", "logs")
         },
     )

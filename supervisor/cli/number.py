@@ -9,11 +9,9 @@ from itertools import count
 from typing import NamedTuple
 
 from supervisor import paths
-from supervisor.cli import target
 from supervisor.cli.order import Wish
 from supervisor.cli.worktree import last_instance
 from supervisor.config.model import Config
-from supervisor.control import client
 from supervisor.errors import InstanceTaken
 from supervisor.plan.instance import highest_instance
 from supervisor.plan.plan import Plan, make_plan
@@ -55,6 +53,9 @@ def _candidates(config: Config, wish: Wish, spare_own: bool) -> Iterator[int]:
 
 def _refuse_second(config: Config) -> None:
     """Without `-i`, a worktree has one instance: a second `up` is more likely a slip than a wish."""
+    from supervisor.cli import target
+    from supervisor.control import client
+
     for record in target.of_worktree(config.path):
         if not client.is_dead(record):
             raise InstanceTaken(

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from supervisor.config import checks, dependencies, keys, pools, references
 from supervisor.config.env_files import read_env_files
@@ -17,7 +17,6 @@ from supervisor.config.model import Config
 from supervisor.config.pool_keys import HIGHEST_PORT
 from supervisor.config.problems import Problems, suggestion
 from supervisor.config.services import Draft, read_services
-from supervisor.config.syntax import parse
 from supervisor.errors import NO_DESCRIPTORS, ConfigError
 
 FILE_NAME = "services.toml"
@@ -62,6 +61,19 @@ def _read(file: Path) -> str:
             details=[f"{file}:{line}: byte 0x{data[error.start]:02x} is not UTF-8"],
             hint="save it as UTF-8",
         ) from error
+
+
+def parse(file: Path, text: str) -> dict[str, Any]:
+    """Text → TOML document. Raises ConfigError with the line, and a hint for the usual slips."""
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except (RecursionError, ValueError) as error:  # TOMLDecodeError, or a number with thousands of digits
+        from supervisor.config.syntax import explained  # only where there is something to explain
+
+        complaint = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise explained(file, text, complaint) from error
 
 
 class _Stack(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -57,25 +56,40 @@ class Place(NamedTuple):
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RelativePool:
+def _same_pool(pool: Pool, other: object) -> bool:
+    """Wherever the file says it."""
+    return type(other) is type(pool) and pool[:-1] == other[:-1]
+
+
+class RelativePool(NamedTuple):
     """Ports counted from the instance's base port: base+offset … base+offset+size-1."""
 
     name: str
     env: str
     offset: int
     size: int
-    place: Place = field(default=Place(), compare=False)
+    place: Place = Place()
+
+    def __eq__(self, other: object) -> bool:
+        return _same_pool(self, other)
+
+    def __hash__(self) -> int:
+        return hash(self[:-1])
 
 
-@dataclass(frozen=True, slots=True)
-class SharedPool:
+class SharedPool(NamedTuple):
     """The same ports for every instance on the machine, first come, first served."""
 
     name: str
     env: str
     ports: tuple[int, ...]
-    place: Place = field(default=Place(), compare=False)
+    place: Place = Place()
+
+    def __eq__(self, other: object) -> bool:
+        return _same_pool(self, other)
+
+    def __hash__(self) -> int:
+        return hash(self[:-1])
 
 
 Pool = RelativePool | SharedPool

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -121,5 +120,5 @@ def _command(field: Field, values: dict[str, Any]) -> tuple[str, ...]:
 
 def _pools(values: dict[str, Any]) -> Iterator[Pool]:
     if "pool" in values:
-        yield replace(values["pool"], env=values.get("port_env", PORT_ENV))
+        yield values["pool"]._replace(env=values.get("port_env", PORT_ENV))
     yield from values.get("pools", ())

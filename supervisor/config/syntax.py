@@ -1,10 +1,9 @@
-"""Text → TOML document, and what tomllib's complaints come from."""
+"""What tomllib's complaints come from."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 from supervisor.config.problems import dotted
 from supervisor.errors import ConfigError
@@ -22,24 +21,8 @@ _AFTER_VALUE = (
 """What tomllib says where it meets an unquoted string, or has read a number off its front."""
 
 
-def parse(file: Path, text: str) -> dict[str, Any]:
-    """Raises ConfigError with the line, and a hint for the usual slips."""
-    import tomllib
-
-    try:
-        return tomllib.loads(text)
-    except RecursionError as error:
-        raise _error(file, 1, "nested too deeply") from error
-    except ValueError as error:  # TOMLDecodeError, or a number with thousands of digits
-        raise _explained(file, text, str(error)) from error
-
-
-def _error(file: Path, line: int, message: str, hint: str | None = None) -> ConfigError:
-    detail = f"{file}:{line}: {message[:200]}" + (f" ({hint})" if hint else "")
-    return ConfigError(f"{file.name} is not valid TOML", details=[detail])
-
-
-def _explained(file: Path, text: str, complaint: str) -> ConfigError:
+def explained(file: Path, text: str, complaint: str) -> ConfigError:
+    """With the line, and a hint for the usual slips."""
     message = _PLACE.sub("", complaint)
     place = _PLACE.search(complaint)
     if place is None:
@@ -49,6 +32,11 @@ def _explained(file: Path, text: str, complaint: str) -> ConfigError:
     where = "".join(lines[line - 1 : line])
     column = int(place[2] or len(where) + 1)
     return _error(file, line, _reworded(message, where), _hint(message, where, column - 1))
+
+
+def _error(file: Path, line: int, message: str, hint: str | None = None) -> ConfigError:
+    detail = f"{file}:{line}: {message[:200]}" + (f" ({hint})" if hint else "")
+    return ConfigError(f"{file.name} is not valid TOML", details=[detail])
 
 
 def _reworded(message: str, line: str) -> str:

@@ -11,24 +11,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from supervisor import records
 from supervisor.clock import Clock
-from supervisor.config.spans import spans
-from supervisor.errors import InstanceTaken, NoFreePort
 from supervisor.plan.plan import Plan
 from supervisor.plan.pool import PoolPlan
 from supervisor.platform.contract import Owner
-from supervisor.ports import wording
 from supervisor.ports.listening import Listening, listen
-from supervisor.ports.liveness import Liveness, left_alive, liveness
+from supervisor.ports.liveness import Liveness, liveness
 from supervisor.ports.lock import Busy, HeldLock, LockFolder, take
-from supervisor.ports.owner import inspect
 from supervisor.ports.probe import is_free
-from supervisor.ports.report import Holding, PortReport, holder
 from supervisor.records import InstanceRecord, PortRecord, instance_file, port_file
 
 LOOKS = 42
@@ -71,7 +65,7 @@ class Reservation:
 
     def name_child(self, child: Owner) -> None:
         """Write who runs on the port now into the record. Raises PortsupError."""
-        record = replace(self.record, child=child)
+        record = self.record._replace(child=child)
         self.lock.write(record)
         self.record = record
 
@@ -141,7 +135,9 @@ def claim_instance(folder: LockFolder, record: InstanceRecord) -> InstanceClaim:
         if isinstance(found, HeldLock):
             return _commit_instance(found, record)
         if found.committed or patience.ends():
-            raise _instance_taken(record, found)
+            from supervisor.ports.refusal import instance_taken  # only where there is one
+
+            raise instance_taken(record, found)
         _pause()
 
 
@@ -194,7 +190,9 @@ def _claim(wants: Sequence[Want], instance: InstanceRecord, folder: LockFolder, 
         if not isinstance(outcome, Full):
             return outcome
         if outcome.confirms(earlier) or patience.ends():
-            raise _no_free_port(outcome, folder)
+            from supervisor.ports.refusal import no_free_port  # only where there is one
+
+            raise no_free_port(outcome.want, folder.path)
         earlier = outcome
         # Whoever failed is asked first: if it fails again, nobody else's port was taken for a moment.
         wants = sorted(wants, key=outcome.want.__ne__)
@@ -287,75 +285,3 @@ def _record(want: Want, port: int, instance: InstanceRecord) -> PortRecord:
 def _pause() -> None:
     shortest, longest = PAUSE
     time.sleep(shortest + (longest - shortest) * os.urandom(1)[0] / 255)  # importing random takes 5 ms
-
-
-def _no_free_port(full: Full, folder: LockFolder) -> NoFreePort:
-    want = full.want
-    reports = [inspect(folder.path, port) for port in want.ports]
-    where = spans(want.ports) or "its pool without the port that it lost"
-    return NoFreePort(
-        f"no free port for {want.service} in {where}",
-        details=[_line(report) for report in reports],
-        hint=_most_useful(reports),
-    )
-
-
-def _line(report: PortReport) -> str:
-    if report.holding is Holding.FREE:
-        return f"{report.port}  nobody listens, but it can't be bound (TIME_WAIT, or a socket bound only)"
-    return report.line()
-
-
-def _most_useful(reports: Sequence[PortReport]) -> str | None:
-    order = (
-        Holding.LEFTOVER,
-        Holding.STALE,
-        Holding.HELD,
-        Holding.FOREIGN,
-        Holding.UNUSABLE,
-        Holding.CLAIMING,
-    )
-    known = [report for report in reports if report.holding in order]
-    best = min(known, key=lambda report: order.index(report.holding), default=None)
-    return best.hint() if best else None
-
-
-def _instance_taken(ours: InstanceRecord, busy: Busy) -> InstanceTaken:
-    theirs = busy.record
-    message = f"instance {ours.instance} is taken"
-    if theirs is None:
-        details = [f"{busy.path} is locked and tells of nobody"]
-    else:
-        details = [holder(theirs)]
-        if theirs.config == ours.config and busy.reason == "held":
-            return _already_up(theirs.instance, details)
-        if theirs.stack != ours.stack:
-            message += f": its base port {ours.base_port} belongs to another project"
-    if busy.reason == "survivors":
-        details.append(f"its supervisor is dead, but processes that it started live{_which(busy)}")
-        return InstanceTaken(message, details=details, hint=wording.PRUNE)
-    if busy.reason == "other-user":
-        details.append(f"nobody lives there, but the lock file is another user's: {busy.path}")
-    return InstanceTaken(message, details=details, hint="use -i auto, another number, or another base_port")
-
-
-def _which(busy: Busy) -> str:
-    """ ": pid 77, 78", told by marker, session or the inherited lock, or "" if they can't be seen."""
-    record = busy.record
-    try:
-        file = busy.path.stat()
-    except OSError:
-        return ""  # ended and cleared away meanwhile
-    if record is None:
-        return ""
-    told = left_alive(record, busy.path.parent, (file.st_dev, file.st_ino))
-    return f": pid {', '.join(str(process.pid) for process in told)}" if told else ""
-
-
-def _already_up(number: int, details: Sequence[str]) -> InstanceTaken:
-    return InstanceTaken(
-        f"instance {number} of this worktree is already up",
-        details=details,
-        hint=f"`portsup status -i {number}` shows it, "
-        f"`portsup start -i {number} SERVICE` starts a service of it",
-    )

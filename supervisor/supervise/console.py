@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 
 from supervisor.lines import COLOURS, prefixed
 from supervisor.supervise.outlet import Outlet
-from supervisor.terminal import tame
 
 LEVEL_COLOURS = {"warning": 33, "error": 31}
 
@@ -47,7 +46,11 @@ class Console:
         )
 
     def _shown(self, lines: bytes, fd: int) -> bytes:
-        return tame(lines, styles=self._colour[fd]) if self._terminal[fd] else lines
+        if not self._terminal[fd]:
+            return lines
+        from supervisor.terminal import tame
+
+        return tame(lines, styles=self._colour[fd])
 
     def _prefix(self, name: str, fd: int) -> bytes:
         text = (self._label + name).ljust(self._width) + " | "

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from claims import NOBODY, another_user, instance_record, needs_root, public_folder
 
 from supervisor import records
-from supervisor.cli import target
+from supervisor.cli import stack_file, target
 from supervisor.config import load
 from supervisor.errors import ConfigError, NotRunning, UsageError
 from supervisor.platform import Owner, os_facts
@@ -76,7 +75,7 @@ def test_the_nearest_file_is_found(config: Path, locks: Path, monkeypatch: pytes
 
 def test_file_name_is_the_loader_s() -> None:
     """Known here without importing the loader."""
-    assert target.FILE_NAME == load.FILE_NAME
+    assert stack_file.FILE_NAME == load.FILE_NAME
 
 
 def test_a_named_file_may_be_a_folder_or_relative(config: Path, locks: Path) -> None:
@@ -233,7 +232,7 @@ def test_nobody_speaks_for_anothers_worktree(config: Path, register: Register, t
     """Anybody may write any path into a record of theirs: it counts where they own services.toml."""
     record = register(config, 1)
     path = records.instance_file(Path(record.logs), record.base_port)
-    path.write_bytes(records.encode(replace(record, uid=NOBODY)))
+    path.write_bytes(records.encode(record._replace(uid=NOBODY)))
     os.chown(path, NOBODY, NOBODY)
     if not there:
         config.unlink()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.config.syntax import parse
+from supervisor.config.load import parse
 from supervisor.errors import ConfigError
 
 FILE = Path("/w/services.toml")

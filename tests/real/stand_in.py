@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -99,7 +99,7 @@ def record(folder: Path, instance: int = 1, **changes: Any) -> InstanceRecord:
         socket=str(folder / "sockets" / f"{instance}.sock"),
         logs=str(folder / "logs"),
     )
-    return replace(base, **changes)
+    return base._replace(**changes)
 
 
 def publish(locks: Path, *written: InstanceRecord) -> None:

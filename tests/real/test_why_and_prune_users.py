@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -222,7 +221,7 @@ def test_status_of_another_users_instance(locks: Path, dead: bool) -> None:
     """That it isn't this user's is the reason for knowing no more."""
     record = instance_record()
     if dead:
-        record = replace(record, supervisor=dead_owner())
+        record = record._replace(supervisor=dead_owner())
     records.instance_file(locks, 6000).write_bytes(encode(record))
     pid = record.supervisor.pid
     CliRunner().invoke(cli, ["status", "--all"])  # imports what draws tables

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -96,8 +95,8 @@ def test_nobody_is_signalled(
     assert portsup.run("down").returncode == 0 and portsup_home.lock_files() == []
     supervisor, child = (one.before for one in bystanders)
     stale: list[records.Record] = [
-        replace(instance, supervisor=supervisor),
-        replace(port, supervisor=supervisor, child=child),
+        instance._replace(supervisor=supervisor),
+        port._replace(supervisor=supervisor, child=child),
     ]
 
     def run(*command: str) -> None:
