@@ -54,6 +54,20 @@ class Standing(NamedTuple):
     """Warnings, and which ports were passed over: what a console would show."""
 
 
+NEEDED_LATER = ("tomllib", "subprocess", "supervisor.cli.target")
+"""Modules that are imported where they are needed, in that order."""
+
+
+def load_ahead(until: Callable[[], bool]) -> None:
+    """Import them while there is nothing better to do."""
+    from importlib import import_module
+
+    for module in NEEDED_LATER:
+        if until():
+            return
+        import_module(module)
+
+
 Announce = Callable[[Standing], None]
 """Called once."""
 

@@ -143,7 +143,6 @@ def run() -> NoReturn:
         sys.exit(_answer_shell(question))
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    _open_standard_descriptors()
     buffer_stdout()
     code = main(sys.argv[1:])
     garbage.end_without_search()
@@ -175,16 +174,6 @@ def main(args: Sequence[str]) -> int:
         return SIGPIPE_EXIT
     except (Exception, click.exceptions.Abort) as failure:
         return fail(unwritable_stdout() or failure)
-
-
-def _open_standard_descriptors() -> None:
-    """A caller may have closed one (`>&-`). The next file that we open would get its number, and with it
-    what was meant for a terminal."""
-    for descriptor in (0, 1, 2):
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
 
 
 def refuse_windows(os_name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -34,3 +35,17 @@ class Order(NamedTuple):
     """For stdout and stderr."""
     errand: Errand | None = None
     """The instance is there for this alone, and leaves the worktree's own number to `portsup up`."""
+
+    def encode(self) -> bytes:
+        """For the process that waits for it."""
+        errand = None if self.errand is None else self.errand._asdict()
+        return json.dumps({**self._asdict(), "config": str(self.config), "errand": errand}).encode()
+
+    @staticmethod
+    def decode(data: bytes) -> Order:
+        order = json.loads(data)
+        errand = order["errand"]
+        if errand is not None:
+            errand = Errand(**{**errand, "command": tuple(errand["command"])})
+        words = {"services": tuple(order["services"]), "colour": tuple(order["colour"])}
+        return Order(**{**order, **words, "config": Path(order["config"]), "errand": errand})

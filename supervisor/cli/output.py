@@ -21,6 +21,16 @@ FOLD_MIN = 40
 """Cells; below this a fold does more harm than good."""
 
 
+def open_standard_descriptors() -> None:
+    """A caller may have closed one (`>&-`). The next file that we open would get its number, and with it
+    what was meant for a terminal."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
+
+
 def buffer_stdout() -> None:
     """With PYTHONUNBUFFERED, stdout is the bare descriptor: a write to it may take a part and say so to
     nobody, and after one that failed nothing is left that tells it from a failure of ours."""

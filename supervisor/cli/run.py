@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from supervisor.cli import target
+from supervisor.cli import foreground, stack_file
 from supervisor.cli.options import (
     AUTO,
     count_option,
@@ -22,7 +22,6 @@ from supervisor.cli.options import (
 )
 from supervisor.cli.order import Errand, Order
 from supervisor.cli.output import has_colour
-from supervisor.cli.up import in_foreground
 from supervisor.config import variables
 from supervisor.errors import PortsupError, UsageError
 from supervisor.process.foreground import NOT_FOUND
@@ -90,7 +89,7 @@ def run(
         instance = AUTO
     orders = [
         Order(
-            config=target.find_config(file),
+            config=stack_file.find_config(file),
             instance=number,
             services=services,
             console=True,
@@ -101,7 +100,8 @@ def run(
         for number in ([instance] if instance == AUTO else range(instance, instance + count))
     ]
     if count == 1:
-        in_foreground(orders[0])
+        foreground.supervise(orders[0])
+    foreground.dismiss()
     from supervisor.cli.side_by_side import side_by_side
 
     orders *= count if instance == AUTO else 1
@@ -115,7 +115,7 @@ def _is_of_an_instance(ctx: click.Context) -> bool:
 
 
 def _reporting(order: Order, errand: Errand, report_fd: int) -> None:
-    in_foreground(order._replace(errand=errand._replace(report_fd=report_fd)))
+    foreground.supervise(order._replace(errand=errand._replace(report_fd=report_fd)))
 
 
 def _command(ctx: click.Context) -> tuple[str, ...]:

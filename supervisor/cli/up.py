@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
-from supervisor import paths
-from supervisor.cli import garbage, target
+from supervisor.cli import foreground, stack_file
 from supervisor.cli.options import (
     complete_written_services,
     count_option,
@@ -23,8 +22,6 @@ from supervisor.cli.options import (
 from supervisor.cli.order import Order
 from supervisor.cli.output import has_colour
 from supervisor.errors import UsageError
-from supervisor.process.forked import last_words
-from supervisor.process.guard import GuardLink, guarded
 
 
 @click.command(
@@ -75,16 +72,17 @@ def up(
     if not wait and named_on_command_line(ctx, "timeout"):
         raise UsageError("--timeout is for --wait")
     orders = [_order(services, number, file) for number in _numbers(instance, count)]
+    if len(orders) == 1 and not (detach or wait):
+        foreground.supervise(orders[0])
+    foreground.dismiss()
     if detach or wait:
         from supervisor.cli.background import bring_up_in_background
 
         bring_up_in_background(orders, wait=wait, timeout=timeout)
         return
-    if len(orders) == 1:
-        in_foreground(orders[0])
     from supervisor.cli.together import together
 
-    sys.exit(together([partial(in_foreground, order._replace(labelled=True)) for order in orders]))
+    sys.exit(together([partial(foreground.supervise, order._replace(labelled=True)) for order in orders]))
 
 
 def _numbers(instance: Any, count: int) -> list[Any]:
@@ -95,27 +93,10 @@ def _numbers(instance: Any, count: int) -> list[Any]:
 
 def _order(services: tuple[str, ...], instance: Any, file: Path | None) -> Order:
     return Order(
-        config=target.find_config(file),
+        config=stack_file.find_config(file),
         instance=instance,
         services=services,
         console=True,
         labelled=False,
         colour=(has_colour(sys.stdout), has_colour(sys.stderr)),
     )
-
-
-def in_foreground(order: Order) -> NoReturn:
-    def supervise(link: GuardLink) -> int:
-        from supervisor.cli.main import fail
-
-        try:
-            garbage.pause()
-            from supervisor.cli.bringup import bring_up
-
-            garbage.search_from_now_on()
-
-            return bring_up(order, link, lambda _standing: None)
-        except Exception as failure:
-            return fail(failure, last_words)
-
-    guarded(supervise, paths.lock_folder())

@@ -8,13 +8,15 @@ foreground group and get its signals; only the guard's copy counts.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+from supervisor.errors import ExitCode, PortsupError
 from supervisor.platform import os_facts
 from supervisor.process.forked import fork, hup_is_ignored, make_pipe, run_and_exit
 from supervisor.process.vigil import COMMANDS, FINISHED, PIPE_BYTES, SOCKET, Vigil
@@ -72,29 +74,109 @@ def guarded(body: Callable[[GuardLink], int], lock_folder: Path) -> NoReturn:
     `body` must not raise; call this before a thread is started. Raises PortsupError if there is no
     process or descriptor to be had.
     """
-    # Children from before: the shell had them that `exec`ed portsup. Not ours to end.
-    spared = frozenset(os_facts.children(os.getpid()))
-    commands_read, commands_write = make_pipe()
-    report_pipe = make_pipe()
-    os_facts.become_subreaper()
-    commands = _take_signals()
-    pid = fork()
-    if pid == 0:
-        os.close(commands_write)
-        _become_supervisor(commands)
-        run_and_exit(lambda: body(GuardLink(commands_read, report_pipe)))
-    facts = os_facts.process(pid)
-    assert facts is not None, "a zombie at the least: only we wait for it"
-    vigil = Vigil(
-        (pid, facts.started),
-        commands_fd=commands_write,
-        report_fd=report_pipe[0],
-        commands=commands,
-        spared=spared,
-        lock_folder=str(lock_folder),
-        children_file=os_facts.children_file(os.getpid()) or "",
-    )
-    _become_guard(vigil, keep=(commands_write, report_pipe[0]))
+    Standby(lambda link, _order: body(link)).begin(b"", lock_folder)
+
+
+class Standby:
+    """A supervisor that is forked already, and waits for what it is to do.
+
+    So it can load what it needs while its parent, which is to be its guard, still reads the command line.
+    Until `begin` nothing has happened: it ends as soon as its parent does, whatever that dies of.
+    """
+
+    pid: int
+
+    def __init__(
+        self,
+        body: Callable[[GuardLink, bytes], int],
+        load: Callable[[Callable[[], bool]], None] = lambda _begun: None,
+    ) -> None:
+        """`body` gets the order that `begin` is given; `load` is called before that, with a question
+        whether the order is there. Call this before a thread is started. Raises PortsupError."""
+        self._commands, self._reports, self._order = _make_pipes(3)
+        self._signals = frozenset(
+            signum for signum in COMMANDS if signum != signal.SIGHUP or not hup_is_ignored()
+        )
+        # An ignored CHLD, which exec hands down, would make the kernel throw exit statuses away.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os_facts.become_subreaper()
+        # Before the fork: what a terminal sends to both from here on, only the parent's copy of it counts.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, self._signals)
+        self.pid = fork()
+        if self.pid == 0:
+            run_and_exit(lambda: self._wait(body, load))
+        _close(self._commands[0], self._order[0])
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _wait(
+        self, body: Callable[[GuardLink, bytes], int], load: Callable[[Callable[[], bool]], None]
+    ) -> int:
+        """In the child."""
+        _close(self._commands[1], self._order[1])
+        load(self._has_begun)
+        with open(self._order[0], "rb") as pipe:
+            order = pipe.read()
+        if not order.endswith(COMPLETE):
+            return ExitCode.OK  # nobody is there to be told
+        _become_supervisor(self._signals)
+        return body(GuardLink(self._commands[0], self._reports), order.removesuffix(COMPLETE))
+
+    def _has_begun(self) -> bool:
+        return bool(select.select((self._order[0],), (), (), 0)[0])
+
+    def begin(self, order: bytes, lock_folder: Path) -> NoReturn:
+        """Let it go on with `order`, and become its guard."""
+        # Children from before: the shell had them that `exec`ed portsup. Not ours to end.
+        spared = frozenset(os_facts.children(os.getpid())) - {self.pid}
+        # What the guard waits for, so that nothing is missed.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {*self._signals, signal.SIGCHLD})
+        facts = os_facts.process(self.pid)
+        assert facts is not None, "a zombie at the least: only we wait for it"
+        self._tell(order)
+        vigil = Vigil(
+            (self.pid, facts.started),
+            commands_fd=self._commands[1],
+            report_fd=self._reports[0],
+            commands=self._signals,
+            spared=spared,
+            lock_folder=str(lock_folder),
+            children_file=os_facts.children_file(os.getpid()) or "",
+        )
+        _become_guard(vigil, keep=(self._commands[1], self._reports[0]))
+
+    def _tell(self, order: bytes) -> None:
+        try:
+            with open(self._order[1], "wb") as pipe:
+                pipe.write(order + COMPLETE)
+        except BrokenPipeError:
+            pass  # it has died already, and its exit status says of what
+
+    def dismiss(self) -> None:
+        """It isn't needed."""
+        _close(self._commands[1], self._order[1], *self._reports)
+        os.kill(self.pid, signal.SIGKILL)  # our own child, not reaped yet
+        os.waitpid(self.pid, 0)
+
+
+COMPLETE = b"\0"
+"""The end of an order: without it, whoever wrote it died."""
+
+
+def _make_pipes(count: int) -> list[tuple[int, int]]:
+    """All or none. Raises PortsupError."""
+    pipes: list[tuple[int, int]] = []
+    try:
+        while len(pipes) < count:
+            pipes.append(make_pipe())
+    except PortsupError:
+        _close(*(end for pipe in pipes for end in pipe))
+        raise
+    return pipes
+
+
+def _close(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _become_guard(vigil: Vigil, keep: Sequence[int]) -> NoReturn:
@@ -110,16 +192,7 @@ def _become_guard(vigil: Vigil, keep: Sequence[int]) -> NoReturn:
     os.execve(sys.executable, words, {**os.environ, CODE: code, **vigil.environ()})
 
 
-def _take_signals() -> frozenset[int]:
-    """Block what the guard waits for, before the fork, so that nothing is missed. Returns that set."""
-    commands = frozenset(signum for signum in COMMANDS if signum != signal.SIGHUP or not hup_is_ignored())
-    signal.pthread_sigmask(signal.SIG_BLOCK, {*commands, signal.SIGCHLD})
-    # An ignored CHLD, which exec hands down, would make the kernel throw exit statuses away.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    return commands
-
-
-def _become_supervisor(commands: frozenset[int]) -> None:
+def _become_supervisor(commands: Iterable[int]) -> None:
     """TERM keeps its default until the event loop takes it: it may be meant for this process alone."""
     os_facts.become_subreaper()
     for signum in commands:
