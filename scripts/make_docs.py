@@ -47,6 +47,7 @@ TABLES: dict[str, Keys] = {
     "ready": READY,
     "restart and backoff": keys.BACKOFF,
     "stop": keys.STOP,
+    "log": keys.LOG,
 }
 """Heading in services.md → the keys that the table below it lists."""
 

@@ -7,7 +7,7 @@ import re
 from supervisor.config import variables
 from supervisor.config.commands import COMMAND
 from supervisor.config.fields import Field, FieldError, Key, Keys, Type, attempt, kind, read_table
-from supervisor.config.model import Backoff, OnLost, Restart, ShieldMode, Stop, StopMode
+from supervisor.config.model import Backoff, LogLimits, OnLost, Restart, ShieldMode, Stop, StopMode
 from supervisor.config.pool_keys import HIGHEST_PORT, MAIN_POOL_TABLE, POOLS, PORT, PORT_ENV
 from supervisor.config.ready_keys import READY_TABLE
 from supervisor.config.value_types import (
@@ -19,6 +19,7 @@ from supervisor.config.value_types import (
     WORDS,
     choice,
     integer,
+    size,
     text,
 )
 
@@ -110,6 +111,25 @@ def stop(field: Field) -> Stop:
     return Stop(**read_table(field, STOP))
 
 
+LOG: Keys = {
+    "max_size": Key(
+        size("64KB", "1000GB"),
+        "a file that would become longer is set aside at a line's end; only a longer line makes a longer file",
+        "10MB",
+    ),
+    "files": Key(
+        integer(1, 100),
+        "how many there are in all: the one that is written to, then `.1`, `.2` and so on; the oldest goes. "
+        "With 1 the one begins anew",
+        3,
+    ),
+}
+
+
+def log(field: Field) -> LogLimits:
+    return LogLimits(**read_table(field, LOG))
+
+
 _ENV = Type(
     env,
     "table of strings or numbers",
@@ -157,6 +177,9 @@ SERVICE: Keys = {
     "on_lost": Key(choice(OnLost), "what follows when a [shield](#shield-and-on_lost) is lost", "stop"),
     "socket": Key(
         BOOLEAN, "portsup listens on the main port itself and [hands the socket down](#socket)", False
+    ),
+    "log": Key(
+        Type(log, "[table](#log)", {}, keys=LOG), "how much of its output is kept", otherwise="see there"
     ),
 }
 

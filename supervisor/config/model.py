@@ -128,6 +128,13 @@ class Stop(NamedTuple):
     mode: StopMode = StopMode.TREE
 
 
+class LogLimits(NamedTuple):
+    """How much of a service's output is kept: so many files at most, each of so many bytes."""
+
+    max_size: int = 10_000_000
+    files: int = 3
+
+
 class Service(NamedTuple):
     """One service of the stack. Strings in `command`, `env` and `ready` still hold `${…}`."""
 
@@ -148,6 +155,7 @@ class Service(NamedTuple):
     shield: ShieldMode = ShieldMode.TREE
     socket: bool = False
     on_lost: OnLost = OnLost.STOP
+    log: LogLimits = LogLimits()
 
 
 class Problem(NamedTuple):

@@ -13,7 +13,7 @@ from supervisor.config.model import MAIN_POOL, Pool, Service
 from supervisor.config.names import wrong_name
 from supervisor.config.pool_keys import PORT_ENV
 
-_MERGED = ("env", "backoff", "stop")
+_MERGED = ("env", "backoff", "stop", "log")
 """Tables that a service and [defaults] fill in together; any other key is the service's or the default's."""
 
 _AS_READ = (
@@ -27,6 +27,7 @@ _AS_READ = (
     "shield",
     "socket",
     "on_lost",
+    "log",
 )
 """Keys whose readers give just what the model holds."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TypeVar
 
-from supervisor.config import durations, signals, variables
+from supervisor.config import durations, signals, sizes, variables
 from supervisor.config.fields import Field, FieldError, Type, kind
 from supervisor.config.problems import either, nearest
 
@@ -63,6 +63,23 @@ def duration(field: Field) -> float:
         return durations.seconds(field.value)
     except ValueError as error:
         raise FieldError(str(error), durations.FORM) from error
+
+
+def size(low: str, high: str) -> Type:
+    """Bytes from `low` to `high`, both as services.toml writes them."""
+    least, most = sizes.size(low), sizes.size(high)
+
+    def read(field: Field) -> int:
+        try:
+            value = sizes.size(field.value)
+        except ValueError as error:
+            raise FieldError(str(error), sizes.FORM) from error
+        if not least <= value <= most:
+            raise FieldError(f"must be between {low} and {high}")
+        return value
+
+    schema = {"type": ["string", "integer"], "pattern": sizes.PATTERN, "minimum": least, "maximum": most}
+    return Type(read, f'size, `"{low}"` to `"{high}"`', schema)
 
 
 def signal_number(field: Field) -> int:

@@ -61,6 +61,7 @@ commons: dict[str, st.SearchStrategy[Any]] = {
         timeout=durations,
         mode=st.sampled_from(["tree", "group", "process"]),
     ),
+    "log": optional(max_size=st.sampled_from(["64KB", "10 MB", "1GiB", 65_536]), files=st.integers(1, 100)),
 }
 checks: st.SearchStrategy[Table] = st.sampled_from(
     [{"http": "/health"}, {"tcp": True}, {"log": "a+$"}, {"exec": ["x", "${instance}"]}, {"notify": True}]
@@ -167,6 +168,9 @@ WRONG: dict[tuple[str, ...], tuple[Any, ...]] = {
     ("stop", "signal"): ("NOPE", 0, 99, True, []),
     ("stop", "timeout"): NOT_A_DURATION,
     ("stop", "mode"): ("all", True, {}),
+    ("log",): NOT_A_TABLE,
+    ("log", "max_size"): ("10", "1KB", "1TB", "9" * 400 + "GB", "9" * 5000 + "B", 63_999, 1.5e6, True, []),
+    ("log", "files"): (0, 101, "3", 1.5, True),
 }
 """Key inside a service or [defaults], or as a whole → what it can't be."""
 

@@ -13,6 +13,7 @@ from claims import another_user, public_folder
 from supervisor.config.load import load
 from supervisor.config.model import (
     Backoff,
+    LogLimits,
     Config,
     OnLost,
     Ready,
@@ -39,6 +40,7 @@ restart = "always"
 env = { LEVEL = "info", REGION = "here" }
 backoff = { initial = "1s", limit = 9 }
 stop = { signal = "INT" }
+log = { files = 5 }
 ready = { tcp = true }
 
 [services.mcp-universal]
@@ -61,6 +63,7 @@ stop = { timeout = 1, mode = "group" }
 shield = "lock"
 socket = false
 on_lost = "rotate"
+log = { max_size = "1GiB" }
 
 [services.api-server]
 command = "while true; do echo $HOME | cat; done"
@@ -118,11 +121,12 @@ def test_defaults_fill_in_what_a_service_leaves_out(config: Config, tmp_path: Pa
         restart=Restart.ALWAYS,
         backoff=Backoff(initial=1, limit=9),
         stop=Stop(signal=signal.SIGINT),
+        log=LogLimits(files=5),
     )
 
 
 def test_a_service_wins_over_defaults(config: Config, tmp_path: Path) -> None:
-    """env, backoff and stop are merged key by key, ready is replaced whole."""
+    """env, backoff, stop and log are merged key by key, ready is replaced whole."""
     assert service(config, "sandra-ia") == Service(
         name="sandra-ia",
         command=("python3", "-m", "sandra ia"),
@@ -140,6 +144,7 @@ def test_a_service_wins_over_defaults(config: Config, tmp_path: Path) -> None:
         stop=Stop(signal.SIGINT, 1, StopMode.GROUP),
         shield=ShieldMode.LOCK,
         on_lost=OnLost.ROTATE,
+        log=LogLimits(1 << 30, 5),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.config import durations, signals
+from supervisor.config import durations, signals, sizes
 from supervisor.config.spans import spans
 
 
@@ -95,3 +95,19 @@ def test_what_is_no_signal_is_refused(value: object) -> None:
 def test_neighbours_are_joined(ports: list[int], text: str) -> None:
     """Sorted, without repeats."""
     assert spans(ports) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "amount"),
+    [("10MB", 10_000_000), ("512KB", 512_000), ("1GiB", 1 << 30), (" 3 KiB ", 3072), ("7B", 7), (9, 9)],
+)
+def test_a_size_is_bytes(value: object, amount: int) -> None:
+    """Thousands and, with an i, powers of two."""
+    assert sizes.size(value) == amount
+
+
+@pytest.mark.parametrize("value", ["", "10", "MB", "1.5MB", "-1KB", "1kb", "1TB", "٣KB", True, 1.5, None, []])
+def test_what_is_no_size_is_refused(value: object) -> None:
+    """No unit, a fraction, a unit that isn't known."""
+    with pytest.raises(ValueError, match="is not a size"):
+        sizes.size(value)

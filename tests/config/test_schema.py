@@ -82,6 +82,7 @@ UNSAID = {
         "itself listens",
     ),
     "waits in the wrong order": (WEB + "backoff = { initial = '1h' }", "initial is longer than max"),
+    "a size out of bounds, in words": (WEB + "log.max_size = '1KB'", "must be between 64KB and"),
     # What is a text of its own language.
     "${…} that isn't known": (
         WEB + "env = { A = '${wbe.port}' }",
@@ -161,6 +162,8 @@ RIGHT = [
     *re.findall(r"```toml\n(.*?)```", (ROOT / "docs/services.md").read_text(), re.DOTALL),
     "[defaults]\ncommand = 'x'\n[services.a]\n[services.b]",
     "[services.a]\ncommand = 'x'\nstop = { signal = 'KILL', timeout = ' 1.5 m ' }\nbackoff.factor = 1.5",
+    "[services.a]\ncommand = 'x'\nlog = { max_size = ' 64 KB ', files = 1 }",
+    "[services.a]\ncommand = 'x'\nlog.max_size = 64_000",
     "[services.a]\ncommand = ['x', '']\nenv = { A = -0.5, B = '', _C = 'a\\u0001b' }\ncwd = 'a$b'",
     "[defaults]\nshell = true\ncommand = ['x']\n[services.a]\ncommand = 'x'",
 ]
@@ -191,6 +194,8 @@ SHAPES = [
     (WEB + "ready = { tcp = true, timeout = '0.0s' }", "$.services.web.ready.timeout"),
     (WEB + "cwd = '${data_dir}'", "$.services.web.cwd"),
     (WEB + "port_env = 'HOST'", "$.services.web.port_env"),
+    (WEB + "log = { max_size = '10M' }", "$.services.web.log.max_size"),
+    (WEB + "log = { max_size = 63_999 }", "$.services.web.log.max_size"),
     (WEB + "pools.port = { offset = 5, size = 1 }", "$.services.web.pools"),
     (WEB + "pools.m = { ports = [9000], size = 1 }", "$.services.web.pools.m"),
     (WEB + "stop.signal = 'TREM'", "$.services.web.stop.signal"),
@@ -214,7 +219,7 @@ def defaults_of(known: Keys) -> Table:
     """Each key with the default that the schema names."""
     found: Table = {}
     for name, key in known.items():
-        if key.type.keys and (inner := defaults_of(key.type.keys)) and name in ("backoff", "stop"):
+        if key.type.keys and (inner := defaults_of(key.type.keys)) and name in ("backoff", "stop", "log"):
             found[name] = inner
         elif key.default is not None:
             found[name] = key.default
@@ -228,7 +233,7 @@ def test_the_defaults_are_the_loaders() -> None:
         "stack": defaults_of(keys.STACK),
         "services": {"a": {**defaults_of(keys.SERVICE), **short["services"]["a"]}},
     }
-    assert {"backoff", "stop", "shell", "port_env"} <= spelled_out["services"]["a"].keys()
+    assert {"backoff", "stop", "log", "shell", "port_env"} <= spelled_out["services"]["a"].keys()
     one, other = loaded(tomli_w.dumps(short)), loaded(tomli_w.dumps(spelled_out))
     assert isinstance(one, Config) and isinstance(other, Config)
     assert one._replace(path=other.path, stack="", services=()) == other._replace(stack="", services=())
