@@ -185,6 +185,16 @@ def service_log(logs: Path, service: str) -> Path:
     return logs / f"{service}.log"
 
 
+def rotated_log(log: Path, age: int) -> Path:
+    """The name of what was `log` before that was set aside `age` times; with 0, `log` itself."""
+    return log.with_name(f"{log.name}.{age}") if age else log
+
+
+def line_times(log: Path) -> Path:
+    """When the lines of `log`, or of one that was set aside, were printed."""
+    return log.with_name(f"{log.name}.times")
+
+
 def event_log(logs: Path) -> Path:
     """What the supervisor did: one JSON object a line. No service can be called that: its name has a dot."""
     return logs / "portsup.events.jsonl"

@@ -13,7 +13,19 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 LEAVES = frozenset(
-    {"errors", "clock", "paths", "snapshot", "records", "lines", "masking", "terminal", "platform"}
+    {
+        "errors",
+        "clock",
+        "paths",
+        "snapshot",
+        "records",
+        "lines",
+        "masking",
+        "terminal",
+        "platform",
+        "log_files",
+        "line_times",
+    }
 )
 
 BELOW_SUPERVISE = frozenset({"config", "plan", "ports", "process"})

@@ -282,10 +282,10 @@ class _Instance:
         if self._order.errand is None or self._herald is None:
             return None
         from supervisor.supervise.errand import Errand
-        from supervisor.supervise.logs import set_aside
+        from supervisor.supervise.rotation import set_aside
 
         for unit in self._plan.units:  # what the logs hold then is this run's
-            set_aside(paths.service_log(self._logs, unit.name), longer_than=0)
+            set_aside(paths.service_log(self._logs, unit.name))
         own = instance_variables(
             self._plan,
             self._launcher.claimed,

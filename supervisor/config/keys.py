@@ -114,7 +114,7 @@ def stop(field: Field) -> Stop:
 LOG: Keys = {
     "max_size": Key(
         size("64KB", "1000GB"),
-        "a file that would become longer is set aside at a line's end; only a longer line makes a longer file",
+        "a file that would be longer is set aside at a line's end; only a longer line makes a longer file",
         "10MB",
     ),
     "files": Key(

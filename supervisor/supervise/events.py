@@ -12,7 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from supervisor.config.model import LogLimits
+from supervisor.errors import PortsupError
 from supervisor.paths import open_log
+
+LIMITS = LogLimits()
+"""As of a service that says nothing about its log."""
 
 
 class EventLog:
@@ -23,7 +28,9 @@ class EventLog:
 
         Raises PortsupError if the file can't be opened.
         """
+        self._path = path
         self._fd = open_log(path)
+        self._room = LIMITS.max_size - os.fstat(self._fd).st_size
         self._say = say
         self._always = always
 
@@ -54,10 +61,25 @@ class EventLog:
             **fields,
             "message": message,
         }
+        line = json.dumps(entry, default=str).encode() + b"\n"
+        if self._room < len(line):
+            self._set_aside()
+        self._room -= len(line)
         try:
-            os.write(self._fd, json.dumps(entry, default=str).encode() + b"\n")
+            os.write(self._fd, line)
         except OSError:
             pass  # the disk is full: people still see the line
+
+    def _set_aside(self) -> None:
+        from supervisor.supervise.rotation import rotate  # hardly ever
+
+        self._room = LIMITS.max_size
+        try:
+            fd = rotate(self._path, LIMITS.files)
+        except (OSError, PortsupError):
+            return  # it grows on
+        os.close(self._fd)
+        self._fd = fd
 
     def close(self) -> None:
         os.close(self._fd)

@@ -83,7 +83,7 @@ class Unit:
         )
         self._world = world
         self._ladder = Ladder(plan.service.backoff)
-        self._log = LogFile(world.log_path(self.name), partial(self._warn, "log"))
+        self._log = LogFile(world.log_path(self.name), plan.service.log, partial(self._warn, "log"))
         self._readiness = Readiness(
             plan, world.launcher, world.notify_path, partial(self._handle, Event.READY), self._not_ready
         )
