@@ -7,8 +7,10 @@ standard input: that comes with the session's end, and with pytest's, however th
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -50,6 +52,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("portsup_timeout", timeout_help, default="")
 
 
+class Mark(NamedTuple):
+    """How far a service's log was written."""
+
+    inode: int
+    size: int
+
+
 class Instance:
     """A running instance of the stack. All of its services were ready when the first test got it."""
 
@@ -59,7 +68,7 @@ class Instance:
         """What `portsup env` prints: variables for a process that a test starts."""
         self._services = {service.name: service for service in snapshot.services}
         self._record = record
-        self._marks: dict[str, int] = {}
+        self._marks: dict[str, Mark | None] = {}
 
     def url(self, service: str) -> str:
         """As http://127.0.0.1:6010, without a slash at the end. Raises KeyError if it has no port."""
@@ -75,7 +84,7 @@ class Instance:
     def logs(self, service: str) -> str:
         """What the service has printed in this instance. Raises KeyError if there is no such service."""
         self._catch_up()
-        return self._since(self._service(service).name, 0)
+        return self._since(self._service(service).name, None)
 
     def _service(self, name: str) -> ServiceSnapshot:
         if name not in self._services:
@@ -88,37 +97,46 @@ class Instance:
 
         snapshot(self._record)
 
-    def _file(self, service: str) -> Path:
+    def _newest_first(self, service: str) -> Iterator[IO[bytes]]:
+        """The files of its log. To be kept open by the caller until all are there."""
         from pathlib import Path
 
+        from supervisor.log_files import newest_first
         from supervisor.paths import service_log
 
-        return service_log(Path(self._record.logs), service)
+        return (open(fd, "rb") for fd in newest_first(service_log(Path(self._record.logs), service)))
 
-    def _since(self, service: str, position: int) -> str:
-        try:
-            return self._file(service).read_bytes()[position:].decode(errors="replace")
-        except FileNotFoundError:
-            return ""
+    def _since(self, service: str, mark: Mark | None) -> str:
+        """From `mark` on, in whichever file that is by now; from the first one without it."""
+        parts: list[bytes] = []
+        with ExitStack() as stack:
+            for file in map(stack.enter_context, self._newest_first(service)):
+                found = mark is not None and os.fstat(file.fileno()).st_ino == mark.inode
+                file.seek(mark.size if mark is not None and found else 0)
+                parts.append(file.read())
+                if found:
+                    break
+        return b"".join(reversed(parts)).decode(errors="replace")
 
-    def _size(self, service: str) -> int:
-        try:
-            return self._file(service).stat().st_size
-        except FileNotFoundError:
-            return 0
+    def _mark(self, service: str) -> Mark | None:
+        for file in self._newest_first(service):
+            with file:
+                found = os.fstat(file.fileno())
+                return Mark(found.st_ino, found.st_size)
+        return None
 
     # For reports
 
     def mark(self) -> None:
         """A test begins."""
         self._catch_up()
-        self._marks = {name: self._size(name) for name in self._services}
+        self._marks = {name: self._mark(name) for name in self._services}
 
     def sections(self) -> Iterator[tuple[str, str]]:
         """What each service has printed last since then, with a title; nothing of those that were silent."""
         self._catch_up()
         for name in self._services:
-            lines = self._since(name, self._marks.get(name, 0)).splitlines(keepends=True)
+            lines = self._since(name, self._marks.get(name)).splitlines(keepends=True)
             if lines:
                 yield f"portsup {name}", "".join(lines[-LAST_LINES:])
 

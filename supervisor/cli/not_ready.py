@@ -31,8 +31,8 @@ def why_not_ready(record: InstanceRecord, service: ServiceSnapshot, timeout: flo
 def _last_lines(record: InstanceRecord, service: str) -> list[str]:
     from supervisor.cli.tail import Tail
 
-    tail = Tail(paths.service_log(Path(record.logs), service))
+    tail = Tail(paths.service_log(Path(record.logs), service), lines=LAST_LINES)
     try:
-        return b"".join(tail.last(LAST_LINES)).decode(errors="replace").splitlines()
+        return b"".join(piece.data for piece in tail.printed()).decode(errors="replace").splitlines()
     finally:
         tail.close()

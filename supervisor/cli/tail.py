@@ -1,82 +1,171 @@
-"""The end of a log file, and what is added to it. Bytes in, bytes out."""
+"""The end of a log, and what is added to it, over all the files that it is rotated into."""
 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from supervisor.errors import PortsupError
+from supervisor.line_times import LineTimes
+from supervisor.log_files import newest_first
 
 BLOCK = 1 << 16
 """Bytes that are read at a time."""
 
 
-class Tail:
-    """One file that may not exist yet, be truncated, or be replaced by a new one under its name."""
+class LogPart:
+    """One file of a log, and how far it was read."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._fd = _open(path)
+    def __init__(self, log: Path, fd: int) -> None:
+        """`fd` is owned from now on."""
+        self._fd = fd
+        found = os.fstat(fd)
+        self.inode = found.st_ino
+        self.end = found.st_size
+        """Of what there was when it was opened."""
+        self.written = found.st_mtime_ns // 1_000_000
+        """Last, in milliseconds since 1970, as of then."""
+        self.position = 0
+        self.times = LineTimes(log, fd)
 
-    def is_empty(self) -> bool:
-        return self._fd is None or os.fstat(self._fd).st_size == 0
+    def read(self, length: int = BLOCK) -> Piece | None:
+        """What comes next, at most so much; from the beginning again where it was truncated."""
+        if os.fstat(self._fd).st_size < self.position:
+            self.position = 0
+        data = os.pread(self._fd, length, self.position)
+        if not data:
+            return None
+        self.position += len(data)
+        return Piece(self, self.position - len(data), data)
 
-    def last(self, lines: int) -> Iterator[bytes]:
-        """The last `lines` lines as they are now, block by block; `more` goes on behind them."""
-        if self._fd is None:
-            return
-        end = os.fstat(self._fd).st_size
-        position = os.lseek(self._fd, _start_of_last(self._fd, end, lines), os.SEEK_SET)
-        while position < end and (block := os.read(self._fd, min(end - position, BLOCK))):
+    def start_of_last(self, lines: int) -> tuple[int, int]:
+        """Where the last `lines` lines begin, and how many of them there are."""
+        return _start_of_last(self._fd, self.end, lines)
+
+    def start_since(self, time: int) -> tuple[int, bool]:
+        """Where the lines of `time` or later begin, and whether some may be among those before, whose time
+        isn't known."""
+        offset, known_from = self.times.since(time), self.times.known_from
+        if offset is None or known_from is None:
+            return self.end, self.end > 0 and self.written >= time
+        return self._line_start(offset), offset == known_from > 0
+
+    def _line_start(self, offset: int) -> int:
+        """The first beginning of a line from there on."""
+        position = max(offset - 1, 0)
+        while offset and (block := os.pread(self._fd, BLOCK, position)):
+            end = block.find(b"\n") + 1
+            if end:
+                return min(position + end, self.end)
             position += len(block)
-            yield block
-
-    def more(self) -> bytes:
-        """What was added since the last look, at most a block; empty if there is nothing now."""
-        if self._fd is None:
-            self._fd = _open(self.path)
-        if self._fd is None:
-            return b""
-        self._go_back_if_truncated(self._fd)
-        data = os.read(self._fd, BLOCK)
-        return data or self._of_successor(self._fd)
-
-    def _go_back_if_truncated(self, fd: int) -> None:
-        if os.fstat(fd).st_size < os.lseek(fd, 0, os.SEEK_CUR):
-            os.lseek(fd, 0, os.SEEK_SET)
-
-    def _of_successor(self, fd: int) -> bytes:
-        """The beginning of the file that took this one's name, now that this one is read to its end."""
-        successor = _open(self.path)
-        if successor is None:
-            return b""
-        if os.path.sameopenfile(fd, successor):
-            os.close(successor)
-            return b""
-        os.close(fd)
-        self._fd = successor
-        return os.read(successor, BLOCK)
+        return self.end if offset else 0
 
     def close(self) -> None:
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        self.times.close()
+        os.close(self._fd)
 
 
-def _open(path: Path) -> int | None:
-    try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise PortsupError(f"cannot read {path}: {error.strerror}") from error
+class Piece(NamedTuple):
+    """Some bytes of a log."""
+
+    part: LogPart
+    offset: int
+    """In its file."""
+    data: bytes
+
+    def timed(self) -> Iterator[tuple[int | None, bytes]]:
+        """Cut where the time changes: milliseconds since 1970, None if unknown."""
+        start = 0
+        for time, length in self.part.times.pieces(self.offset, len(self.data)):
+            yield time, self.data[start : start + length]
+            start += length
 
 
-def _start_of_last(fd: int, end: int, lines: int) -> int:
-    """Where the last `lines` lines begin, found block by block from the end."""
-    if lines == 0:
-        return end
+class Tail:
+    """One log, which may not exist yet, be truncated, rotated, or replaced by another under its name."""
+
+    def __init__(self, path: Path, *, lines: int | None = None, since: int | None = None) -> None:
+        """Begins with the last `lines` lines, or with those that were printed `since` then (milliseconds
+        since 1970), or with those for which both is true. Raises PortsupError if a file can't be read."""
+        self.path = path
+        self.left_out = False
+        """Whether there are lines that may be since then, but nobody knows."""
+        self._before: LogPart | None = None
+        """The one before the first that is read: where it is, there is nothing new."""
+        self._parts: deque[LogPart] = deque()
+        """Those to be read, the oldest first; never empty once there was one."""
+        self._find_start(lines, since)
+
+    def _find_start(self, lines: int | None, since: int | None) -> None:
+        for fd in newest_first(self.path):
+            part = LogPart(self.path, fd)
+            if self._parts and self._parts[0].position > 0:  # it is in there that we begin
+                self._before = part
+                return
+            self._parts.appendleft(part)
+            if lines is not None:
+                part.position, found = part.start_of_last(lines)
+                lines -= found
+            if since is not None:
+                start, unsure = part.start_since(since)
+                part.position = max(part.position, start)
+                self.left_out = self.left_out or unsure
+
+    def is_empty(self) -> bool:
+        """Whether nothing was printed when it was opened, as far as was looked."""
+        return not any(part.end for part in self._parts)
+
+    def printed(self) -> Iterator[Piece]:
+        """What there was when it was opened, block by block; `more` goes on behind it."""
+        for part in list(self._parts):
+            while part.position < part.end and (piece := part.read(min(part.end - part.position, BLOCK))):
+                yield piece
+
+    def more(self) -> Piece | None:
+        """What comes next, at most a block; None if there is nothing now."""
+        if self._parts and (piece := self._parts[0].read()):
+            return piece
+        if len(self._parts) < 2:
+            self._parts.extend(self._successors())
+            # Between that read and this look more may have been written, before the file was set aside.
+            if self._parts and (piece := self._parts[0].read()):
+                return piece
+        if len(self._parts) < 2:
+            return None
+        self._go_on()
+        return self.more()
+
+    def _go_on(self) -> None:
+        """From a file that is read to its end to the one after it."""
+        if self._before is not None:
+            self._before.close()
+        self._before = self._parts.popleft()
+
+    def _successors(self) -> list[LogPart]:
+        """The files that came after the last one that we have, the oldest first."""
+        known = {part.inode for part in (self._before, *self._parts) if part is not None}
+        found: list[LogPart] = []
+        for fd in newest_first(self.path):
+            part = LogPart(self.path, fd)
+            if part.inode in known:
+                part.close()
+                break
+            found.append(part)
+        return found[::-1]
+
+    def close(self) -> None:
+        for part in (*self._parts, *([self._before] if self._before else [])):
+            part.close()
+        self._parts.clear()
+        self._before = None
+
+
+def _start_of_last(fd: int, end: int, lines: int) -> tuple[int, int]:
+    """Where the last `lines` lines begin, found block by block from the end, and how many there are."""
+    if lines == 0 or end == 0:
+        return end, 0
     position = end
     wanted = lines + 1 if _ends_in_newline(fd, end) else lines
     while position > 0:
@@ -84,14 +173,14 @@ def _start_of_last(fd: int, end: int, lines: int) -> int:
         block = os.pread(fd, position - start, start)
         found = block.count(b"\n")
         if found >= wanted:
-            return start + _nth_newline_from_end(block, wanted) + 1
+            return start + _nth_newline_from_end(block, wanted) + 1, lines
         wanted -= found
         position = start
-    return 0
+    return 0, lines - wanted + 1
 
 
 def _ends_in_newline(fd: int, end: int) -> bool:
-    return end > 0 and os.pread(fd, 1, end - 1) == b"\n"
+    return os.pread(fd, 1, end - 1) == b"\n"
 
 
 def _nth_newline_from_end(block: bytes, n: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,18 +26,24 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def followed(path: Path) -> Iterator[Tail]:
     path.write_bytes(b"one\ntwo\n")
-    followed = Tail(path)
-    assert b"".join(followed.last(1)) == b"two\n"
+    followed = Tail(path, lines=1)
+    assert printed(followed) == b"two\n"
     yield followed
     followed.close()
 
 
+def printed(opened: Tail) -> bytes:
+    return b"".join(piece.data for piece in opened.printed())
+
+
+def more(opened: Tail) -> bytes:
+    piece = opened.more()
+    return piece.data if piece else b""
+
+
 def last(path: Path, lines: int) -> bytes:
-    opened = Tail(path)
-    try:
-        return b"".join(opened.last(lines))
-    finally:
-        opened.close()
+    with closing(Tail(path, lines=lines)) as opened:
+        return printed(opened)
 
 
 @given(
@@ -69,27 +76,24 @@ def test_a_large_file_is_read_from_its_end(path: Path) -> None:
 
 def test_a_missing_file_has_no_lines_and_may_come(path: Path) -> None:
     """A service that has printed nothing yet."""
-    opened = Tail(path)
-    try:
-        assert b"".join(opened.last(5)) == b"" and opened.more() == b""
+    with closing(Tail(path, lines=5)) as opened:
+        assert printed(opened) == more(opened) == b""
         path.write_bytes(b"late\n")
-        assert opened.more() == b"late\n"
-    finally:
-        opened.close()
+        assert more(opened) == b"late\n"
 
 
 def test_more_is_what_was_added(followed: Tail, path: Path) -> None:
     """Once, and then nothing."""
     with path.open("ab") as file:
         file.write(b"three")
-    assert followed.more() == b"three"
-    assert followed.more() == b""
+    assert more(followed) == b"three"
+    assert more(followed) == b""
 
 
 def test_a_truncated_file_is_read_from_its_start(followed: Tail, path: Path) -> None:
     """As after `: > service.log`."""
     path.write_bytes(b"new\n")
-    assert followed.more() == b"new\n"
+    assert more(followed) == b"new\n"
 
 
 def test_a_replaced_file_is_read_to_its_end_first(followed: Tail, path: Path) -> None:
@@ -97,13 +101,13 @@ def test_a_replaced_file_is_read_to_its_end_first(followed: Tail, path: Path) ->
     with path.open("ab") as file:
         file.write(b"old end\n")
     path.rename(path.with_suffix(".1"))
-    assert followed.more() == b"old end\n"
-    assert followed.more() == b""
+    assert more(followed) == b"old end\n"
+    assert more(followed) == b""
     path.write_bytes(b"new start\n")
-    assert followed.more() == b"new start\n"
+    assert more(followed) == b"new start\n"
     with path.open("ab") as file:
         file.write(b"and on\n")
-    assert followed.more() == b"and on\n"
+    assert more(followed) == b"and on\n"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")

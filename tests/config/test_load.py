@@ -13,8 +13,8 @@ from claims import another_user, public_folder
 from supervisor.config.load import load
 from supervisor.config.model import (
     Backoff,
-    LogLimits,
     Config,
+    LogLimits,
     OnLost,
     Ready,
     ReadyKind,
