@@ -190,7 +190,8 @@ class Portsup(Launcher):
         self._up({f"s{n}": {**service, "pool": {"offset": n, "size": 1}} for n in range(count)})
 
     def start_lines(self) -> None:
-        file = self._up({"printer": {"command": [*self.stage.server, "lines", str(self.lines)]}})
+        command = [*self.stage.server, "lines", str(self.lines)]
+        file = self._up({"printer": {"command": command, "log": {"max_size": "1GB"}}})
         folder = paths.instance_folder(file, STACK, 1, self.stage.environ)
         log = paths.service_log(paths.log_folder(folder), "printer")
         self.printed = [log] if self.detaches else [log, self.output]

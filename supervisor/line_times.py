@@ -202,6 +202,8 @@ class LineTimes:
 
     def _records(self) -> Records | None:
         """Those of now; None if there are none for this file."""
+        if self._times is not None and not os.fstat(self._times).st_nlink:
+            self.close()  # deleted: what came after that has its times elsewhere, or nowhere
         if self._times is None:
             self._times = self._find()
         if self._times is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,8 +40,12 @@ def newest_first(log: Path) -> Iterator[int]:
 def open_log_file(path: Path) -> int | None:
     """A descriptor for reading; None if there is no such file. Raises PortsupError."""
     try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe isn't waited for
     except FileNotFoundError:
         return None
     except OSError as error:
         raise PortsupError(f"cannot read {path}: {error.strerror}") from error
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    raise PortsupError(f"cannot read {path}: it is not a file")

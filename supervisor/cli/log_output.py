@@ -1,4 +1,4 @@
-"""How `portsup logs` passes on lines of one service or of several: in the order in which they were printed."""
+"""How `portsup logs` passes on the lines of several services: in the order in which they were printed."""
 
 from __future__ import annotations
 

@@ -76,13 +76,14 @@ class LogFile:
     def _write_full_files(self, data: bytes) -> bytes:
         """What of `data` belongs to the last file, when those before it are full and set aside."""
         self._size = os.fstat(self._fd).st_size
-        while self._size + len(data) > self._room_until:
+        while data and self._size + len(data) > self._room_until:
             end = last_of_file(data, self._room_until - self._size, at_line_end=self._at_line_end)
             if end is None:
                 break
             self._append(data[:end])
             data = data[end:]
-            self._set_aside()
+            if data:  # else it is soon enough when there is something for the next file
+                self._set_aside()
         return data
 
     def _set_aside(self) -> None:

@@ -63,7 +63,8 @@ def screen() -> Iterator[Terminal]:
 def flood(portsup: Portsup, portsup_home: Home, ports_block: int, *printed: str, out: int | None) -> int:
     """Have a service print that; the growth of the supervisor's own memory while it does."""
     services = {"idle": {"command": WAITS}, "web": {"command": [*PRINTS, *printed], "restart": "no"}}
-    write_stack(portsup.cwd, services, base_port=ports_block)
+    one_file = {"log": {"max_size": "1GB"}}
+    write_stack(portsup.cwd, services, base_port=ports_block, defaults=one_file)
     running = portsup.start("up", "-i", "1", "idle", stdout=out)
     portsup.wait_for_services(1, ["RUNNING", "STOPPED"])
     supervisor = portsup.instance(1)["supervisor"]["pid"]

@@ -57,7 +57,9 @@ def reader() -> Iterator[Reader]:
 
 
 def start(portsup: Portsup, ports_block: int, **services: Any) -> None:
-    write_stack(portsup.cwd, {"idle": {"command": WAITS}, **services}, base_port=ports_block)
+    one_file = {"log": {"max_size": "1GB"}}
+    services = {"idle": {"command": WAITS}, **services}
+    write_stack(portsup.cwd, services, base_port=ports_block, defaults=one_file)
 
 
 def assert_complete(portsup_home: Home) -> None:
