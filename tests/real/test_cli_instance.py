@@ -9,8 +9,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from terminal import CTRL_C, Terminal
 from supervisor import paths, records
 from supervisor.control.server import ControlServer
 from supervisor.errors import UsageError
+from supervisor.line_times import TimesWriter
 from supervisor.platform import Owner, os_facts
 from supervisor.records import InstanceRecord, PortRecord
 from supervisor.snapshot import InstanceSnapshot, ServiceSnapshot, document
@@ -516,6 +519,72 @@ def test_several_logs_have_prefixes(instance: Instance, portsup: Portsup) -> Non
     log(instance, "api").write_text("1\n2\n3\n")
     log(instance, "worker").write_text("half")
     assert portsup.run("logs", "-n", "2").stdout == "api    | 2\napi    | 3\nworker | half\n"
+
+
+def old_lines(instance: Instance, service: str, *lines: tuple[float, str]) -> None:
+    """A log whose lines were printed so many seconds ago."""
+    path, now = log(instance, service), time.time()
+    path.write_text("".join(f"{line}\n" for _, line in lines))
+    times, offset = TimesWriter(path, path.stat().st_ino), 0
+    for ago, line in lines:
+        times.add(offset, round((now - ago) * 1000))
+        offset += len(line) + 1
+    times.close()
+
+
+def test_logs_by_time(instance: Instance, portsup: Portsup) -> None:
+    """Merged, from a moment on, and both limits at once; each line alone if it is asked for as JSON."""
+    old_lines(instance, "api", (7200, "a1"), (3000, "a2"), (10, "a3"))
+    old_lines(instance, "web", (5000, "w1"), (100, "w2"))
+
+    def shown(*arguments: str, **environ: Any) -> list[str]:
+        done = portsup.run("logs", *arguments, **environ)
+        assert (done.returncode, done.stderr) == (0, "")
+        return [line.split()[-1] for line in done.stdout.splitlines()]
+
+    assert shown() == ["a1", "w1", "a2", "w2", "a3"]
+    assert shown("--since", "1h") == ["a2", "w2", "a3"]
+    assert shown("--since", "1h", "-n", "1") == ["w2", "a3"]
+    assert shown("--since", "1h", PORTSUP_LINES="1") == ["a2", "w2", "a3"]
+    assert shown(PORTSUP_SINCE="1h", PORTSUP_LINES="1") == ["w2", "a3"]
+    assert shown("-n", "2", PORTSUP_SINCE="1h") == ["a2", "w2", "a3"]
+    assert shown("api", "--since", "1h") == ["a2", "a3"]
+    assert shown("--since", "5s") == []
+    stamped = portsup.run("logs", "api", "-t", "-n", "1", PORTSUP_JSON="1").stdout
+    assert (
+        stamped.endswith(" a3\n") and abs(datetime.fromisoformat(stamped[:29]).timestamp() - time.time()) < 60
+    )
+    (told,) = [
+        json.loads(line) for line in portsup.run("logs", "web", "-n", "1", "--json").stdout.splitlines()
+    ]
+    assert (told["service"], told["instance"], told["line"]) == ("web", 1, "w2")
+
+
+def test_lines_whose_times_nobody_knows(instance: Instance, portsup: Portsup) -> None:
+    """Shown without them, and left out where times decide, which is said."""
+    log(instance, "api").write_text("one\n")
+    assert portsup.run("logs", "api", "-t").stdout == f"-{' ' * 29}one\n"
+    assert json.loads(portsup.run("logs", "api", "--json").stdout)["time"] is None
+    done = portsup.run("logs", "api", "--since", "1h")
+    assert done.stdout == ""
+    assert done.stderr == "api printed lines at times that nobody knows: they are left out\n"
+    os.utime(log(instance, "api"), (0, 0))
+    assert portsup.run("logs", "api", "--since", "1h").stderr == "", "none of them can be meant"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--json", "-t"), "--json has the times already: leave out --timestamps"),
+        (("--since", "soon"), "'soon' is no time"),
+    ],
+)
+def test_logs_that_cannot_be_meant(
+    arguments: tuple[str, ...], told: str, instance: Instance, portsup: Portsup
+) -> None:
+    """Two forms at once, and no moment."""
+    done = portsup.run("logs", *arguments)
+    assert done.returncode == 2 and told in done.stderr
 
 
 def test_a_silent_service_is_told(instance: Instance, portsup: Portsup) -> None:

@@ -6,9 +6,18 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 
 import pytest
+import stand_in
 from harness import Home, assert_nothing_left, wait_until, write_stack
+from stand_in import Loop, record, service, snapshot_of
+
+from supervisor import pytest_plugin
+from supervisor.config.model import LogLimits
+from supervisor.paths import service_log
+from supervisor.supervise.logs import LogFile
 
 pytest_plugins = ["pytester"]
 
@@ -274,3 +283,18 @@ def test_it_imports_nothing(portsup_home: Home) -> None:
     program = f"{COUNT}print(*sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["supervisor", "supervisor.pytest_plugin"]
+
+
+def test_logs_over_rotations(portsup_home: Home, loop: Loop) -> None:
+    """All that is there of the instance, and for a report what came since the test began, whichever file
+    that is in by now."""
+    shown = record(portsup_home.folder)
+    served = stand_in.Instance(shown, (service("web"), service("db")))
+    loop.serve(Path(shown.socket), served.dispatch)
+    instance = pytest_plugin.Instance(shown, snapshot_of(shown, *served.services), {})
+    with closing(LogFile(service_log(Path(shown.logs), "web"), LogLimits(16, 3), pytest.fail)) as log:
+        log.write(b"1 before\n2 be")
+        instance.mark()
+        log.write(b"fore\n3 meanwhile\n4 meanwhile\n")
+        assert instance.logs("web") == "1 before\n2 before\n3 meanwhile\n4 meanwhile\n"
+        assert list(instance.sections()) == [("portsup web", "fore\n3 meanwhile\n4 meanwhile\n")]
