@@ -21,7 +21,10 @@ def rotate(log: Path, files: int) -> int:
 
     Raises OSError or PortsupError if it can't be; then the log may have another name already.
     """
-    for age in range(_first_gap(log, max(files - 1, 1)), 0, -1):
+    oldest = _first_gap(log, max(files - 1, 1))
+    # Not replaced by the rename: ext4 would write the new one out to the disk at once (auto_da_alloc).
+    _remove(rotated_log(log, oldest))
+    for age in range(oldest, 0, -1):
         _move(rotated_log(log, age - 1), rotated_log(log, age))
     fd = open_log(log)
     surplus = itertools.count(files)
