@@ -223,7 +223,7 @@ def _check_readers(one: Model) -> None:
             last = kept.splitlines(keepends=True)
             assert reader.seen == b"".join(last[len(last) - lines :] if lines < len(last) else last)
     if not one.forgotten:
-        for since in sorted({told for told, _ in expected if told is not None} | {START - 1, one.now + 1}):
+        for since in sorted({*one.times, START - 1, one.now + 1}):
             with closing(Follower(one.path, since=since)) as reader:
                 assert reader.lines == [(told, line) for told, line in expected if (told or 0) >= since]
 
@@ -309,6 +309,17 @@ def test_a_full_disk(path: Path, clock: Clock) -> None:
         assert {told for told, _ in reader.lines[:-1]} == {None}
 
 
+def test_a_line_that_a_full_disk_cut(path: Path) -> None:
+    """What comes after it is no beginning of a line, and no place to end a file."""
+    heard: list[str] = []
+    with closing(opened(path, LogLimits(12, 2), heard)) as log:
+        log.write(b"one\n")
+        with small_files(10):
+            log.write(b"two, fu\n")
+        log.write(b"ull again\nthree\n")
+    assert parts(path) == [b"one\ntwo, full again\n", b"three\n"]
+
+
 @contextmanager
 def small_files(size: int) -> Iterator[None]:
     """No file of this process grows beyond that: for whoever writes, that is as a full disk."""
@@ -323,13 +334,13 @@ def small_files(size: int) -> Iterator[None]:
 def test_a_log_that_is_truncated_by_hand(path: Path, clock: Clock) -> None:
     """As with `: > web.log`: what comes then has its own times."""
     with closing(opened(path, LogLimits())) as log:
-        for clock.now in (START, START + 1):
+        for clock.now in range(START - 9, START + 1):
             log.write(b"old\n")
         os.truncate(path, 0)
-        for clock.now in (START + 2, START + 3):
+        for clock.now in (START + 2, START + 3, START + 4):
             log.write(b"new\n")
     with closing(Follower(path)) as reader:
-        assert reader.lines == [(START + 2, b"new\n"), (START + 3, b"new\n")]
+        assert reader.lines == [(START + more, b"new\n") for more in (2, 3, 4)]
 
 
 @pytest.mark.parametrize("planted", ["link", "folder"])
