@@ -343,6 +343,16 @@ def test_a_log_that_is_truncated_by_hand(path: Path, clock: Clock) -> None:
         assert reader.lines == [(START + more, b"new\n") for more in (2, 3, 4)]
 
 
+def test_a_line_that_had_begun_before(path: Path, clock: Clock) -> None:
+    """What was printed since a moment begins with a line that began then."""
+    with closing(opened(path, LogLimits())) as log:
+        log.write(b"one\ntw")
+        clock.now += 1
+        log.write(b"o\nthree\n")
+    with closing(Follower(path, since=START + 1)) as reader:
+        assert reader.lines == [(START + 1, b"three\n")]
+
+
 @pytest.mark.parametrize("planted", ["link", "folder"])
 def test_no_times_are_written_elsewhere(path: Path, tmp_path: Path, planted: str) -> None:
     """What lies under the name of the times isn't written through, and the log is complete without them."""
