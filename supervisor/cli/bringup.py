@@ -7,7 +7,7 @@ are imported, so that the services start up while the supervisor does.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from supervisor.cli.herald import Herald
     from supervisor.control.server import ControlServer
     from supervisor.supervise.errand import Errand
+    from supervisor.supervise.reload import Reloader
     from supervisor.supervise.supervisor import Supervisor
     from supervisor.supervise.unit import Unit, World
 
@@ -185,16 +186,15 @@ class _Instance:
         from supervisor.supervise.unit import Unit, World
 
         units: dict[str, Unit] = {}
-        world = self._world(World, lambda: supervisor)
+        world = self._world(World, lambda: supervisor, link.report_socket)
         supervisor = Supervisor(self._plan, units, world, link, stay=self._stays, errand=self._make_errand())
         for unit in self._plan.units:
             units[unit.name] = Unit(unit, world, self._held(unit.name), up=unit.name in self._selected)
-            if unit.service.ready.kind is ReadyKind.NOTIFY:
-                link.report_socket(self._notify_path(unit.name))
         calls = Calls(
             supervisor,
             self._launcher,
             self._timings,
+            partial(self._make_reloader, supervisor, world),
             instance_id=self._record.instance_id,
             data_dir=self._data_dir,
         )
@@ -203,7 +203,14 @@ class _Instance:
         door = _Door(server, lambda: link.report_socket(socket), lambda: self._announce(units, announce))
         return await supervisor.run(door, started)
 
-    def _world(self, make: type[World], supervisor: Callable[[], Supervisor]) -> World:
+    def _make_reloader(self, supervisor: Supervisor, world: World) -> Reloader:
+        from supervisor.supervise.reload import Reloader
+
+        return Reloader(supervisor, world, self._console.know if self._console else _know_nothing)
+
+    def _world(
+        self, make: type[World], supervisor: Callable[[], Supervisor], socket_bound: Callable[[Path], None]
+    ) -> World:
         return make(
             claim=self._claim,
             folder=self._folder,
@@ -217,7 +224,8 @@ class _Instance:
             echo=self._console.lines if self._console and self._shows_lines else None,
             changed=lambda: supervisor().changed(),
             tree_changed=lambda: supervisor().tree_changed(),
-            ports_changed=lambda unit: supervisor().ports_changed(unit),
+            ports_changed=lambda unit, pools: supervisor().ports_changed(unit, pools),
+            socket_bound=socket_bound,
         )
 
     def _announce(self, units: Mapping[str, Unit], announce: Announce) -> None:
@@ -346,6 +354,10 @@ class _Door:
 
     async def close(self) -> None:
         await self._server.close()
+
+
+def _know_nothing(_services: Sequence[str]) -> None:
+    pass
 
 
 def _say_nothing(_level: str, _service: str | None, _message: str) -> None:

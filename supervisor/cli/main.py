@@ -55,6 +55,7 @@ COMMANDS: dict[str, Entry] = {
     "start": Entry("supervisor.cli.units", "start", "Start services of a running instance."),
     "stop": Entry("supervisor.cli.units", "stop", "Stop services of a running instance."),
     "restart": Entry("supervisor.cli.units", "restart", "Restart services of a running instance."),
+    "reload": Entry("supervisor.cli.reload", "reload", "Apply what has changed in services.toml."),
     "env": Entry("supervisor.cli.env", "env", "Print the instance's variables."),
     "exec": Entry("supervisor.cli.exec", "exec_", "Run a command with the instance's variables."),
     "run": Entry("supervisor.cli.run", "run", "Run a command with an instance that is there for it alone."),

@@ -74,15 +74,16 @@ def _report(after: Sequence[ServiceSnapshot], as_json: bool) -> None:
     if as_json:
         emit_json({"schema": SCHEMA, "services": [service.to_json() for service in after]})
     else:
-        emit("".join(f"{printable(_line(service))}\n" for service in after))
+        emit("".join(f"{printable(line(service))}\n" for service in after))
 
 
-def _line(service: ServiceSnapshot) -> str:
+def line(service: ServiceSnapshot) -> str:
+    """What `start`, `stop`, `restart` and `reload` say of one."""
     words = [service.name, service.state]
     if service.url is not None and service.pid is not None:
         words.append(service.url)
-    line = " ".join(words)
-    return f"{line}: {service.reason}" if service.reason else line
+    text = " ".join(words)
+    return f"{text}: {service.reason}" if service.reason else text
 
 
 start = _command("start", "Start services of a running instance, and wait until they are ready.")

@@ -7,6 +7,7 @@ import re
 from supervisor.config import variables
 from supervisor.config.commands import COMMAND
 from supervisor.config.fields import Field, FieldError, Key, Keys, Type, attempt, kind, read_table
+from supervisor.config.globs import GLOB, wrong_glob
 from supervisor.config.model import Backoff, LogLimits, OnLost, Restart, ShieldMode, Stop, StopMode
 from supervisor.config.pool_keys import HIGHEST_PORT, MAIN_POOL_TABLE, POOLS, PORT, PORT_ENV
 from supervisor.config.ready_keys import READY_TABLE
@@ -21,6 +22,7 @@ from supervisor.config.value_types import (
     integer,
     size,
     text,
+    words,
 )
 
 _NAME_OF_STACK = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -130,6 +132,20 @@ def log(field: Field) -> LogLimits:
     return LogLimits(**read_table(field, LOG))
 
 
+def globs(field: Field) -> tuple[str, ...]:
+    patterns = words(field)
+    for pattern in patterns:
+        if reason := wrong_glob(pattern):
+            raise FieldError(*reason)
+    return patterns
+
+
+GLOBS = Type(
+    globs,
+    "array of [globs](#watch)",
+    {"type": "array", "items": {"type": "string", "pattern": GLOB}},
+)
+
 _ENV = Type(
     env,
     "table of strings or numbers",
@@ -181,6 +197,7 @@ SERVICE: Keys = {
     "log": Key(
         Type(log, "[table](#log)", {}, keys=LOG), "how much of its output is kept", otherwise="see there"
     ),
+    "watch": Key(GLOBS, "restart it when one of these files [changes](#watch)"),
 }
 
 SERVICE_SLIPS = dict.fromkeys(

@@ -156,6 +156,8 @@ class Service(NamedTuple):
     socket: bool = False
     on_lost: OnLost = OnLost.STOP
     log: LogLimits = LogLimits()
+    watch: tuple[str, ...] = ()
+    """Globs of files, relative to `cwd`: see config/globs.py."""
 
 
 class Problem(NamedTuple):

@@ -28,6 +28,7 @@ _AS_READ = (
     "socket",
     "on_lost",
     "log",
+    "watch",
 )
 """Keys whose readers give just what the model holds."""
 

@@ -26,3 +26,11 @@ def names() -> list[str]:
 
 def numbers() -> list[int]:
     return sorted(map(int, signal.valid_signals()))
+
+
+def signal_name(signum: int) -> str:
+    """ "KILL" for 9; a real-time signal has no name but its number."""
+    try:
+        return signal.Signals(signum).name.removeprefix("SIG")
+    except ValueError:
+        return str(signum)

@@ -32,9 +32,9 @@ PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR =
 FAILED = -32000
 """The call was understood and failed; `data` is a PortsupError as JSON."""
 
-METHODS = ("snapshot", "down", "start", "stop", "restart", "wait", "env", "stats")
+METHODS = ("snapshot", "down", "start", "stop", "restart", "reload", "wait", "env", "stats")
 
-UNHURRIED = frozenset({"start", "stop", "restart", "wait"})
+UNHURRIED = frozenset({"start", "stop", "restart", "reload", "wait"})
 """Answered when done, however long that takes: a client waits without limit unless told otherwise."""
 
 ABANDONABLE = frozenset({"wait"})

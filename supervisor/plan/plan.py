@@ -55,6 +55,7 @@ class Plan(NamedTuple):
     """Dependencies before their dependents, else in the file's order."""
     warnings: tuple[Problem, ...] = ()
     """About this instance's ports."""
+    stride: int = 100
 
 
 class Launch(NamedTuple):
@@ -79,6 +80,7 @@ def make_plan(config: Config, instance: int) -> Plan:
         env=config.env,
         units=tuple(_unit(service, base) for service in _in_order(config.services)),
         warnings=hazards.warnings(config, instance, base),
+        stride=config.stride,
     )
 
 
@@ -232,11 +234,14 @@ def _variable(service: str, name: str, outer: Mapping[str, str]) -> str:
     return outer[name]
 
 
-def dependents_on_ports(plan: Plan, name: str) -> frozenset[str]:
-    """The services whose own command, env or ready names a port or url of `name`."""
-    return frozenset(unit.name for unit in plan.units if unit.name != name and _names(unit.service, name))
+def dependents_on_ports(plan: Plan, name: str, pools: Iterable[str]) -> frozenset[str]:
+    """The services whose own command, env or ready names the port or url of one of these pools of `name`."""
+    told = {reference for pool in pools for reference in names_of_pool(name, pool)}
+    return frozenset(
+        unit.name for unit in plan.units if unit.name != name and used_names(unit.service) & told
+    )
 
 
-def _names(service: Service, other: str) -> bool:
-    used = (reference for _, text in templates(service) for reference in references(text))
-    return any(reference.startswith(f"{other}.") for reference in used)
+def used_names(service: Service) -> frozenset[str]:
+    """Every name that stands in a `${…}` of the service."""
+    return frozenset(name for _, text in templates(service) for name in references(text))

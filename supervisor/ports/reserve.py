@@ -63,6 +63,18 @@ class Reservation:
             self.listening.close()
         self.lock.give_back()
 
+    def serve(self, pool: PoolPlan) -> bool:
+        """The same port for a pool that was changed, with no child. False if portsup itself is to listen
+        there now and somebody else does. Raises PortsupError as `listen` does."""
+        self.pool = pool
+        if pool.listen and self.listening is None:
+            self.listening = listen(self.port)
+            return self.listening is not None
+        if not pool.listen and self.listening is not None:
+            self.listening.close()
+            self.listening = None
+        return True
+
     def name_child(self, child: Owner) -> None:
         """Write who runs on the port now into the record. Raises PortsupError."""
         record = self.record._replace(child=child)
@@ -162,6 +174,13 @@ def _commit_instance(lock: HeldLock, record: InstanceRecord) -> InstanceClaim:
 def reserve(plan: Plan, instance: InstanceRecord, folder: LockFolder, clock: Clock) -> list[Reservation]:
     """Claim one port for every pool of the plan. Raises NoFreePort; then nothing is left locked."""
     wants = [Want(unit.name, pool, pool.ports) for unit in plan.units for pool in unit.pools]
+    return reserve_all(wants, instance, folder, clock)
+
+
+def reserve_all(
+    wants: Sequence[Want], instance: InstanceRecord, folder: LockFolder, clock: Clock
+) -> list[Reservation]:
+    """Claim a port for each of `wants`. Raises NoFreePort; then nothing is left locked."""
     claims = _claim(wants, instance, folder, clock)
     return [claims[want] for want in wants]
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from supervisor.config.signals import signal_name
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Owner
 
@@ -43,14 +44,6 @@ class Exit(NamedTuple):
         """From what wait(2) gives."""
         code = os.waitstatus_to_exitcode(status)
         return Exit(signal=-code) if code < 0 else Exit(code=code)
-
-
-def signal_name(signum: int) -> str:
-    """ "KILL" for 9; a real-time signal has no name but its number."""
-    try:
-        return signal.Signals(signum).name.removeprefix("SIG")
-    except ValueError:
-        return str(signum)
 
 
 class Child:

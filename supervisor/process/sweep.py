@@ -48,7 +48,7 @@ def clean_up(
 
 
 def _tell(code: int, ended: int, left: Sequence[int]) -> None:
-    from supervisor.process.child import signal_name
+    from supervisor.config.signals import signal_name
     from supervisor.process.forked import say
 
     if code < 0:

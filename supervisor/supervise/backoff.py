@@ -32,6 +32,10 @@ class Ladder:
             return self._backoff.max if self._backoff.initial else 0.0
         return min(wait, self._backoff.max)
 
+    def change(self, backoff: Backoff) -> None:
+        """From now on by these rules; what was counted counts on."""
+        self._backoff = backoff
+
     def reset(self) -> None:
         """Somebody started it by hand: count anew."""
         self._rung = 0

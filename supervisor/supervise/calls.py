@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from supervisor.config import durations
 from supervisor.errors import ExitCode, PortsupError, UsageError
@@ -13,6 +13,9 @@ from supervisor.supervise.launcher import Launcher
 from supervisor.supervise.supervisor import Supervisor
 from supervisor.supervise.timings import Timings
 from supervisor.supervise.unit import Unit
+
+if TYPE_CHECKING:
+    from supervisor.supervise.reload import Reloader
 
 Params = Mapping[str, Any]
 
@@ -31,6 +34,7 @@ class Calls:
         supervisor: Supervisor,
         launcher: Launcher,
         timings: Timings,
+        make_reloader: Callable[[], Reloader],
         *,
         instance_id: str,
         data_dir: Path,
@@ -38,6 +42,8 @@ class Calls:
         self._supervisor = supervisor
         self._launcher = launcher
         self._timings = timings
+        self._make_reloader = make_reloader
+        self._reloader: Reloader | None = None
         self._instance_id = instance_id
         self._data_dir = data_dir
         self._methods: dict[str, Callable[[Params], Awaitable[Any]]] = {
@@ -46,6 +52,7 @@ class Calls:
             "start": self._start,
             "stop": self._stop,
             "restart": self._restart,
+            "reload": self._reload,
             "wait": self._wait,
             "env": self._env,
             "stats": self._stats,
@@ -87,6 +94,18 @@ class Calls:
             await unit.restart()
         await self._supervisor.until_settled(units)
         return self._snapshots(units)
+
+    async def _reload(self, params: Params) -> Any:
+        """What differs; with `apply`, the fingerprint that it was shown with, it is done."""
+        apply = params.get("apply")
+        if apply is not None and not isinstance(apply, int):
+            raise ValueError("apply is the fingerprint of what was shown, or null")
+        if self._reloader is None:
+            self._reloader = self._make_reloader()
+        if apply is None:
+            return await self._reloader.show()
+        self._refuse_while_stopping()
+        return self._snapshots(await self._reloader.apply(apply))
 
     async def _wait(self, params: Params) -> Any:
         timeout = _timeout(params.get("timeout"))

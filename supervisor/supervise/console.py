@@ -26,8 +26,15 @@ class Console:
         self._label = label
         self._colour = colour
         self._terminal = {fd: os.isatty(fd) for fd in (1, 2)}
-        self._width = max(len(label + name) for name in [*services, "portsup"])
-        self._colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(services)}
+        self._colours: dict[str, int] = {}
+        self._width = 0
+        self.know(services)
+
+    def know(self, services: Sequence[str]) -> None:
+        """These are or may come: names are aligned, and each has a colour of its own that it keeps."""
+        self._width = max(self._width, *(len(self._label + name) for name in [*services, "portsup"]))
+        for name in services:
+            self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
 
     def lines(self, service: str, lines: bytes) -> None:
         """Whole lines that `service` printed: as they are, or tamed for a terminal."""

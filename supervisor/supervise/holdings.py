@@ -108,6 +108,23 @@ class Holdings:
         self.reservations = []
         self._shields = {}
 
+    def adopt_plan(self, unit: UnitPlan) -> None:
+        """Other pools, or another watch over the ports. A port is kept where it is in the pool of that name;
+        with a child, that must hold for all. Raises PortsupError if a port that is kept can't be listened
+        on."""
+        watched = self._unit.service.shield
+        self._unit = unit
+        pools = {pool.name: pool for pool in unit.pools}
+        for held in list(self.reservations):
+            pool = pools.get(held.pool.name)
+            if pool is None or held.port not in pool.ports or not held.serve(pool):
+                held.give_back()
+                self.reservations.remove(held)
+                del self._shields[held.pool.name]
+        self._last = {name: port for name, port in self._last.items() if name in pools}
+        if unit.service.shield is not watched and not self.lost:
+            self._shields = {held.pool.name: self._shield(held) for held in self.reservations}
+
     def drop_lost(self) -> frozenset[int]:
         """Give back the ports whose shields are lost; which they were."""
         lost = [held for held in self.reservations if self._shields[held.pool.name].state == "lost"]
@@ -149,9 +166,9 @@ class Holdings:
             avoid=shunned,
         )
 
-    def adopt(self, claimed: Sequence[Reservation]) -> bool:
-        """Hold them from now on. True if one is another port than the pool's last."""
-        changed = any(self._last.get(held.pool.name) != held.port for held in claimed)
+    def adopt(self, claimed: Sequence[Reservation]) -> frozenset[str]:
+        """Hold them from now on; the pools of which one is another port than their last."""
+        changed = frozenset(held.pool.name for held in claimed if self._last.get(held.pool.name) != held.port)
         order = [pool.name for pool in self._unit.pools]
         self.reservations = sorted(
             [*self.reservations, *claimed], key=lambda held: order.index(held.pool.name)

@@ -65,6 +65,24 @@ class Launcher:
         self._claimed[reservation.service][reservation.pool.name] = reservation.port
         self._common = None
 
+    def adopt_plan(self, plan: Plan) -> None:
+        """Another set of services, or of variables. Ports stay as they are noted."""
+        self.plan = plan
+        for unit in plan.units:
+            self._claimed.setdefault(unit.name, {})
+        self._common = None
+
+    def keep_pools(self, unit: UnitPlan) -> None:
+        """The service has no other pools any more."""
+        pools = {pool.name for pool in unit.pools}
+        self._claimed[unit.name] = {n: p for n, p in self._claimed[unit.name].items() if n in pools}
+        self._common = None
+
+    def drop(self, service: str) -> None:
+        """The service is no more."""
+        del self._claimed[service]
+        self._common = None
+
     def prepare(self, unit: UnitPlan) -> Launch:
         """Raises ConfigError if something that the command names isn't there."""
         if self._common is None:

@@ -25,20 +25,34 @@ class Readiness:
         notify_path: Callable[[str], Path],
         ready: Callable[[], None],
         failed: Callable[[str], None],
+        bound: Callable[[Path], None],
     ) -> None:
-        """`ready` or `failed` (with the reason) is called once for each child that has a check.
+        """`ready` or `failed` (with the reason) is called once for each child that has a check, `bound` for
+        each socket that is made.
 
         Raises PortsupError if the socket of a service that notifies can't be made.
         """
-        self._unit = unit
         self._launcher = launcher
+        self._notify_path = notify_path
         self._ready = ready
         self._failed = failed
-        notifies = unit.service.ready.kind is ReadyKind.NOTIFY
-        self._notify = NotifySocket(notify_path(unit.name)) if notifies else None
+        self._bound = bound
+        self._notify: NotifySocket | None = None
+        self.adopt_plan(unit)
         self._waits: Waits | None = None
         self._task: asyncio.Task[None] | None = None
         self._commands: set[Child] = set()
+
+    def adopt_plan(self, unit: UnitPlan) -> None:
+        """What the next child's check is. Raises PortsupError as the constructor does."""
+        self._unit = unit
+        notifies = unit.service.ready.kind is ReadyKind.NOTIFY
+        if self._notify is not None and not notifies:
+            self._notify.close()
+            self._notify = None
+        elif self._notify is None and notifies:
+            self._notify = NotifySocket(self._notify_path(unit.name))
+            self._bound(self._notify.path)
 
     def variables(self) -> dict[str, str]:
         """What the next child is to have in its environment."""

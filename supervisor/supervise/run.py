@@ -91,6 +91,11 @@ class Run:
 
     # Its end
 
+    def stop_by(self, how: Stop) -> None:
+        """How it is to be stopped, if that hasn't begun."""
+        if not self._ending:
+            self._how = how
+
     def ask(self) -> None:
         """Send the stop signal."""
         self._ending = True

@@ -11,7 +11,7 @@ import errno
 import os
 import signal
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,7 +25,7 @@ from supervisor.snapshot import InstanceSnapshot
 from supervisor.supervise.launcher import Started
 from supervisor.supervise.run import LOOK_AGAIN
 from supervisor.supervise.state import State
-from supervisor.supervise.unit import Unit, World
+from supervisor.supervise.unit import LIVE, Unit, World
 from supervisor.supervise.watch import Watcher, table_for
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Supervisor:
     def __init__(
         self,
         plan: Plan,
-        units: Mapping[str, Unit],
+        units: dict[str, Unit],
         world: World,
         link: GuardLink,
         *,
@@ -101,6 +101,7 @@ class Supervisor:
         self._lock_problem: str | None = None
         self._last_bug: str | None = None
         self._all_ready = False
+        self._watch: Watcher | None = None
 
     async def run(self, door: Door, started: Mapping[str, Started]) -> int:
         """From taking over the first children to the last one gone; returns the exit code.
@@ -113,14 +114,14 @@ class Supervisor:
             self.units[name].begin(child)
         self.tree_changed()  # who died before SIGCHLD was listened to
         self._settle()
-        watch = Watcher(
+        self._watch = Watcher(
             lambda: list(self.units.values()),
             partial(self._look_at_instance, door),
             self.report_bug,
-            table_for(self.units.values()),
+            table_for(self.plan.units),
         )
         await door.start()
-        tasks = [asyncio.create_task(watch.run())]
+        tasks = [asyncio.create_task(self._watch.run())]
         if self._errand is not None:
             tasks.append(asyncio.create_task(self._run_errand(self._errand)))
         try:
@@ -375,18 +376,45 @@ class Supervisor:
             self._world.events.info("instance.ready", "all services are ready")
         self._all_ready = ready
 
-    def ports_changed(self, unit: Unit) -> None:
-        """Others that were told the old port are started anew with the new one."""
-        for name in dependents_on_ports(self.plan, unit.name) - {unit.name}:
-            self.units[name].again()
+    def ports_changed(self, unit: Unit, pools: Collection[str]) -> None:
+        """Others that were told an old port are started anew with the new one."""
+        told = dependents_on_ports(self.plan, unit.name, pools)
+        live = [other for name, other in self.units.items() if name in told and other.state in LIVE]
+        if live:
+            names = ", ".join(other.name for other in live)
+            text = f"{unit.name} has another port: restarting {names}, told the old one"
+            self._world.events.info("instance.ports_changed", text)
+        self._each(lambda other: other.again(), live)
+
+    # Another plan
+
+    def adopt_plan(self, plan: Plan, added: Iterable[Unit]) -> None:
+        """Another set of services. Those that are no more are there until they are at rest, and `remove`d."""
+        if self._watch is not None:
+            self._watch.look_at(table_for([*self.plan.units, *plan.units]))
+        self.plan = plan
+        units = {**self.units, **{unit.name: unit for unit in added}}
+        self.units.clear()
+        self.units.update({unit.name: units.pop(unit.name) for unit in plan.units} | units)
+        self.changed()
+
+    def remove(self, unit: Unit) -> None:
+        """It is at rest, and no service of the stack any more."""
+        del self.units[unit.name]
+        unit.close()
+        self.changed()
 
     # For those who ask
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Return when that holds. It is asked whenever something has changed."""
+        while not true():
+            await self._changed.wait()
 
     async def until_settled(self, units: Iterable[Unit]) -> None:
         """Return when each of `units` is ready, over, or stuck behind one that is over."""
         watched: Sequence[Unit] = list(units)
-        while not self._settled(watched, ready=True):
-            await self._changed.wait()
+        await self.until(lambda: self._settled(watched, ready=True))
 
     async def until_ready(self, timeout: float | None) -> list[Unit]:
         """Of the units that are wanted up, those that aren't ready when all are ready, over or stuck, or
@@ -402,8 +430,7 @@ class Supervisor:
     async def until_at_rest(self, units: Iterable[Unit]) -> None:
         """Return when each of `units` is at rest, or somebody wants it up again."""
         watched: Sequence[Unit] = list(units)
-        while not all(unit.at_rest or not unit.is_off for unit in watched):
-            await self._changed.wait()
+        await self.until(lambda: all(unit.at_rest or not unit.is_off for unit in watched))
 
     def snapshot(self) -> InstanceSnapshot:
         record = self._world.claim.record

@@ -8,20 +8,21 @@ state.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from supervisor.clock import Clock
 from supervisor.config.model import OnLost, ReadyKind
+from supervisor.config.signals import signal_name
 from supervisor.errors import OutOfResources, PortsupError
 from supervisor.plan.plan import UnitPlan, url
 from supervisor.platform import Process, os_facts
 from supervisor.ports.lock import LockFolder
 from supervisor.ports.reserve import InstanceClaim, Reservation
 from supervisor.ports.shield import ByPort, elsewhere
-from supervisor.process.child import Exit, signal_name
+from supervisor.process.child import Exit
 from supervisor.process.reap import Forest
 from supervisor.snapshot import ServiceSnapshot
 from supervisor.supervise.backoff import Ladder
@@ -61,8 +62,17 @@ class World(NamedTuple):
     """Some unit's state changed."""
     tree_changed: Callable[[], None]
     """A unit's process is gone, or was killed: see soon what is left of the trees that are waited for."""
-    ports_changed: Callable[[Unit], None]
-    """The unit has another port than before."""
+    ports_changed: Callable[[Unit, Collection[str]], None]
+    """The unit has other ports than before in these pools."""
+    socket_bound: Callable[[Path], None]
+    """A socket for readiness was made."""
+
+
+class _Successor(NamedTuple):
+    """A plan that is taken over when nothing of the old one runs."""
+
+    plan: UnitPlan
+    claimed: Sequence[Reservation]
 
 
 class Unit:
@@ -85,10 +95,17 @@ class Unit:
         self._ladder = Ladder(plan.service.backoff)
         self._log = LogFile(world.log_path(self.name), plan.service.log, partial(self._warn, "log"))
         self._readiness = Readiness(
-            plan, world.launcher, world.notify_path, partial(self._handle, Event.READY), self._not_ready
+            plan,
+            world.launcher,
+            world.notify_path,
+            partial(self._handle, Event.READY),
+            self._not_ready,
+            world.socket_bound,
         )
         self._handover: Handover | None = None
-        self._claiming = asyncio.Lock()
+        self.claiming = asyncio.Lock()
+        """Held while its ports are claimed."""
+        self._successor: _Successor | None = None
         self._claims: set[asyncio.Task[None]] = set()
         self._run: Run | None = None
         self._retry: asyncio.TimerHandle | None = None
@@ -144,6 +161,21 @@ class Unit:
             self.wanted = Wanted.AGAIN
             self._handle(Event.STOP)
 
+    def adopt_plan(self, plan: UnitPlan, claimed: Sequence[Reservation], *, anew: bool) -> None:
+        """From now on it is this service, and holds `claimed` too. With `anew`, what runs is ended first and
+        started anew as this one; without, all of its ports must be in their pools still.
+
+        Only with `claiming` held. One that is at rest or in BACKOFF is the caller's to start."""
+        self._successor = _Successor(plan, claimed)
+        if self._run is None or not anew:
+            self._succeed()
+        elif self.state in LIVE:
+            self._by_hand = True
+            self._ladder.reset()
+            self.again()
+        elif self.wanted is Wanted.UP:
+            self.wanted = Wanted.AGAIN
+
     def stop(self) -> None:
         self.wanted = Wanted.DOWN
         self._handle(Event.STOP)
@@ -171,7 +203,12 @@ class Unit:
     @property
     def at_rest(self) -> bool:
         """No process, and nothing under way. One that was never wanted up holds its ports all the same."""
-        return self.state in AT_REST and not self._claiming.locked()
+        return self.state in AT_REST and not self.claiming.locked()
+
+    @property
+    def adopts(self) -> bool:
+        """Whether it still runs by the plan that it had before."""
+        return self._successor is not None
 
     @property
     def is_off(self) -> bool:
@@ -478,6 +515,8 @@ class Unit:
         self._end_handover()
         if self.holdings.listening is not None:
             self.holdings.listening.renew()
+        if self._successor is not None:
+            self._succeed()
         self._conclude(self._cause, self.reason, ran_for)
 
     def _conclude(self, cause: Cause, reason: str | None, ran_for: float = 0.0) -> None:
@@ -492,7 +531,7 @@ class Unit:
             self.wanted = Wanted.UP
         self._retry_in = wait or 0.0
         self._handle(event, self._because(event, reason))
-        if event is Event.ENDED_AGAIN and self.holdings.lost:
+        if event is Event.ENDED_AGAIN and not self.holdings.complete:
             self._rotate()
 
     def _because(self, event: Event, reason: str | None) -> str | None:
@@ -503,11 +542,29 @@ class Unit:
             return f"{reason}; gave up after {limit} restart{'' if limit == 1 else 's'} in a row"
         return None if event in (Event.ENDED_STOPPED, Event.ENDED_AGAIN) else reason
 
+    # Another plan
+
+    def _succeed(self) -> None:
+        assert self._successor is not None
+        plan, claimed = self._successor
+        self._successor = None
+        self.plan = plan
+        self._ladder.change(plan.service.backoff)
+        if self._run is not None:
+            self._run.stop_by(plan.service.stop)
+        try:
+            self.holdings.adopt_plan(plan)
+            self._readiness.adopt_plan(plan)
+        except PortsupError as error:
+            self._warn("reload", error.message)  # and its next start fails for the same reason
+        self._world.launcher.keep_pools(plan)
+        self._hold(claimed)
+
     # Ports
 
     async def _claim(self, avoid: frozenset[int] = frozenset()) -> None:
         """Claim what isn't held, off the loop. Raises PortsupError, and then nothing is under way."""
-        async with self._claiming:
+        async with self.claiming:
             try:
                 self.holdings.drop_lost()
                 claimed = await asyncio.to_thread(self.holdings.reserve, self.holdings.missing(avoid))
@@ -515,18 +572,19 @@ class Unit:
                     for held in claimed:
                         held.give_back()
                     return
-                self._take(claimed)
+                if changed := self._hold(claimed):
+                    self._world.ports_changed(self, changed)
             finally:
                 # Once the lock is free too: at_rest looks at it.
                 asyncio.get_running_loop().call_soon(self._world.changed)
 
-    def _take(self, claimed: Sequence[Reservation]) -> None:
+    def _hold(self, claimed: Sequence[Reservation]) -> frozenset[str]:
+        """From now on; the pools of which one is another port than their last."""
         changed = self.holdings.adopt(claimed)
         for held in claimed:
             self._world.launcher.note(held)
             self._world.timings.add(self.name, "claim", held.claim_seconds)
-        if changed:
-            self._world.ports_changed(self)
+        return changed
 
     def _rotate(self) -> None:
         """After a lost shield: another port of the pool. It is PENDING until that is claimed."""
@@ -539,7 +597,8 @@ class Unit:
             await self._claim(lost)
         except PortsupError as error:
             who = f": {'; '.join(error.details)}" if error.details else ""
-            self._handle(Event.SHIELD_LOST, f"shield lost, and {error.message}{who}")
+            why = "shield lost, and " if lost else ""
+            self._handle(Event.SHIELD_LOST, f"{why}{error.message}{who}")
 
     def watch(self, listeners: ByPort) -> None:
         """One round of the watcher, with the kernel's table of listeners."""

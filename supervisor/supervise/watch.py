@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from supervisor.config.model import ShieldMode
+from supervisor.plan.plan import UnitPlan
 from supervisor.platform import Listener, ListenerTable, os_facts
 from supervisor.ports.shield import ByPort, by_port, elsewhere
 from supervisor.supervise.unit import LIVE, Unit
@@ -39,14 +40,22 @@ class Watcher:
         """Service → the spawn of which it is known that it listens on its port, or people were told where
         it does."""
 
+    def look_at(self, table: ListenerTable | None) -> None:
+        """Another table from now on, as for other ports."""
+        self._close()
+        self._table, self._listeners, self._by_port = table, (), {}
+
+    def _close(self) -> None:
+        if self._table is not None:
+            self._table.close()
+
     async def run(self) -> None:
         try:
             while True:
                 await asyncio.sleep(PERIOD)
                 await self._look()
         finally:
-            if self._table is not None:
-                self._table.close()
+            self._close()
 
     async def _look(self) -> None:
         try:
@@ -93,10 +102,10 @@ class Watcher:
         )
 
 
-def table_for(units: Iterable[Unit]) -> ListenerTable | None:
+def table_for(plans: Iterable[UnitPlan]) -> ListenerTable | None:
     """Of the ports from the first to the last of all pools: what a claim can come to hold lies within.
 
     Raises OSError if there is no descriptor for it.
     """
-    ports = [port for unit in units for pool in unit.plan.pools for port in pool.ports]
+    ports = [port for plan in plans for pool in plan.pools for port in pool.ports]
     return os_facts.listener_table(range(min(ports), max(ports) + 1)) if ports else None

@@ -90,5 +90,6 @@ def test_dependents_are_those_who_name_a_port() -> None:
         ),
         1,
     )
-    assert dependents_on_ports(plan, "web") == {"by-command", "by-env", "by-http", "by-exec"}
-    assert dependents_on_ports(plan, "waits") == frozenset()
+    assert dependents_on_ports(plan, "web", ["port"]) == {"by-command", "by-http", "by-exec"}
+    assert dependents_on_ports(plan, "web", ["metrics"]) == {"by-env"}
+    assert dependents_on_ports(plan, "waits", ["port"]) == frozenset()
