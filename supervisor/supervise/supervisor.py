@@ -30,6 +30,7 @@ from supervisor.supervise.watch import Watcher, table_for
 
 if TYPE_CHECKING:
     from supervisor.supervise.errand import Errand
+    from supervisor.supervise.filewatch import FileWatch
 
 COMMANDS = {
     ord("I"): (ExitCode.INTERRUPTED, "Ctrl-C"),
@@ -102,6 +103,8 @@ class Supervisor:
         self._last_bug: str | None = None
         self._all_ready = False
         self._watch: Watcher | None = None
+        self._files: FileWatch | None = None
+        self._restarts: set[asyncio.Task[None]] = set()
 
     async def run(self, door: Door, started: Mapping[str, Started]) -> int:
         """From taking over the first children to the last one gone; returns the exit code.
@@ -120,6 +123,7 @@ class Supervisor:
             self.report_bug,
             table_for(self.plan.units),
         )
+        self._watch_files()
         await door.start()
         tasks = [asyncio.create_task(self._watch.run())]
         if self._errand is not None:
@@ -130,6 +134,8 @@ class Supervisor:
         finally:
             for task in tasks:
                 task.cancel()
+            if self._files is not None:
+                self._files.close()
             await door.close()
         if self._gave_up:
             raise PortsupError("an internal error kept it from stopping", exit_code=ExitCode.INTERNAL)
@@ -386,6 +392,35 @@ class Supervisor:
             self._world.events.info("instance.ports_changed", text)
         self._each(lambda other: other.again(), live)
 
+    # Files
+
+    def _watch_files(self) -> None:
+        """Those that services name in `watch`. Nothing is loaded for it where none does."""
+        services = [unit.service for unit in self.plan.units]
+        if self._files is None and not any(service.watch for service in services):
+            return
+        from supervisor.supervise.filewatch import FileWatch, Watched
+
+        if self._files is None:
+            self._files = FileWatch(self._file_changed, self._world.events)
+        self._files.watch(Watched(service.name, service.cwd, service.watch) for service in services)
+
+    def _file_changed(self, service: str, name: str) -> None:
+        unit = self.units.get(service)
+        if unit is None or unit.is_off or self.stopping:
+            return
+        self._world.events.info("unit.changed", f"{name} changed: restarting", service=service)
+        task = asyncio.create_task(self._restart(unit))
+        self._restarts.add(task)
+        task.add_done_callback(self._restarts.discard)
+
+    async def _restart(self, unit: Unit) -> None:
+        try:
+            await unit.restart()
+        except PortsupError as error:
+            text = ": ".join([error.message, *error.details])
+            self._world.events.error("unit.restart", text, service=unit.name)
+
     # Another plan
 
     def adopt_plan(self, plan: Plan, added: Iterable[Unit]) -> None:
@@ -396,6 +431,7 @@ class Supervisor:
         units = {**self.units, **{unit.name: unit for unit in added}}
         self.units.clear()
         self.units.update({unit.name: units.pop(unit.name) for unit in plan.units} | units)
+        self._watch_files()
         self.changed()
 
     def remove(self, unit: Unit) -> None:

@@ -13,9 +13,19 @@ import psutil
 import pytest
 from harness import Home, Portsup, assert_nothing_left, is_bindable, wait_until, write_stack
 
+from supervisor.control.client import reach
+from supervisor.control.registry import instances
+from supervisor.errors import PortsupError
+from supervisor.records import InstanceRecord
+
 SLEEP = [sys.executable, "-I", "-S", "-c", "import signal; print('up', flush=True); signal.pause()"]
 UP = {"command": SLEEP, "ready": {"log": "^up$"}}
 EXITS = [sys.executable, "-I", "-S", "-c", "raise SystemExit(1)"]
+
+
+def record_of(portsup: Portsup) -> InstanceRecord:
+    (record,) = instances(portsup.home.locks)
+    return record
 
 
 def pids(portsup: Portsup) -> dict[str, int]:
@@ -89,3 +99,139 @@ def test_only_what_differs(portsup: Portsup, portsup_home: Home, ports_block: in
     assert portsup.run("down").returncode == 0
     assert "token" not in running.stderr + json.dumps(portsup_home.events())
     assert_nothing_left(portsup_home, [ports_block, ports_block + 1, ports_block + 30])
+
+
+@pytest.mark.slow
+def test_what_is_refused(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
+    """A wrong file, a full pool, another base port: named, and nothing has changed."""
+    services: dict[str, Any] = {"web": {**UP, "pool": {"offset": 0, "size": 1}}, "worker": UP}
+    start(portsup, services, ports_block)
+    before, locks = pids(portsup), portsup_home.lock_files()
+
+    file = write_stack(portsup.cwd, {**services, "web": {**UP, "restrat": "no"}}, base_port=ports_block)
+    refused, check = portsup.run("reload"), portsup.run("check")
+    assert (refused.returncode, refused.stderr) == (78, check.stderr)
+    file.unlink()
+    assert portsup.run("reload").returncode == 78
+
+    write_stack(portsup.cwd, services, base_port=ports_block + 100, stride=50)
+    refused = portsup.run("reload")
+    assert refused.returncode == 1
+    assert "cannot reload stack.stride, stack.base_port" in refused.stderr
+    assert f"stack.base_port: {ports_block} → {ports_block + 100}" in refused.stderr
+    assert "`portsup down -i 1`, then `portsup up -i 1`" in refused.stderr
+
+    del services["worker"]
+    services["free"] = {**UP, "pool": {"offset": 10, "size": 1}}
+    services["full"] = {**UP, "pool": {"offset": 20, "size": 1}}
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    with foreigner(ports_block + 20):
+        refused = portsup.run("reload")
+    assert refused.returncode == 69
+    assert f"no free port for full in {ports_block + 20}" in refused.stderr
+    assert (pids(portsup), portsup_home.lock_files()) == (before, locks)
+
+    with reach(record_of(portsup)) as client:
+        shown = client.call("reload")
+        services["full"]["env"] = {"A": "changed meanwhile"}
+        write_stack(portsup.cwd, services, base_port=ports_block)
+        with pytest.raises(PortsupError, match="has changed since the difference was shown"):
+            client.call("reload", apply=shown["fingerprint"])
+        assert pids(portsup) == before
+        fingerprint = client.call("reload")["fingerprint"]
+        with reach(record_of(portsup)) as other:  # two at once: the second one finds it done
+            asked = client.ask("reload", {"apply": fingerprint}), other.ask("reload", {"apply": fingerprint})
+            client.answer(asked[0], None)
+            with pytest.raises(PortsupError, match="has changed since"):
+                other.answer(asked[1], None)
+    assert list(pids(portsup)) == ["web", "free", "full"]
+
+
+@pytest.mark.slow
+def test_states(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
+    """Stopped by hand: stays so. Given up, waiting or starting: started anew if it differs."""
+    fails = {"command": EXITS, "backoff": {"limit": 0}}
+    waits = {"command": EXITS, "backoff": {"initial": "1h", "max": "1h"}}
+    slow = {"command": SLEEP, "ready": {"log": "^never$", "timeout": "1h"}}
+    services: dict[str, Any] = {
+        "stopped": {**UP, "pool": {"offset": 0, "size": 1}},
+        "fatal": {**fails, "pool": {"offset": 5, "size": 1}},
+        "fatal-same": fails,
+        "backoff": waits,
+        "backoff-same": waits,
+        "starting": slow,
+        "pending": {**UP, "depends_on": ["starting"]},
+        "socket": {**UP, "pool": {"offset": 10, "size": 1}},
+        "notify": {**UP, "pool": {"offset": 15, "size": 1}},
+    }
+    (portsup.cwd / ".env").write_text("SHARED=1\n")
+    write_stack(portsup.cwd, services, base_port=ports_block, env_files=[".env"])
+    portsup.up("-i", "1")
+    for name, state in {"fatal": "FATAL", "backoff": "BACKOFF", "starting": "STARTING"}.items():
+        portsup.wait_for_service(1, name, state)
+    assert portsup.run("stop", "stopped").returncode == 0
+    before = {service["name"]: service for service in portsup.instance(1)["services"]}
+
+    services["stopped"]["env"] = {"A": "1"}
+    services["fatal"] |= UP
+    services["backoff"] = UP
+    services["starting"] = {**UP, "depends_on": ["fatal"]}
+    services["socket"]["socket"] = True
+    notify = "import os, socket, signal; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); "
+    notify += "s.sendto(b'READY=1', os.environ['NOTIFY_SOCKET']); signal.pause()"
+    services["notify"] |= {"command": [*SLEEP[:-1], notify], "ready": {"notify": True}}
+    write_stack(portsup.cwd, services, base_port=ports_block, env_files=[".env"])
+    done = portsup.run("reload")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "~ stopped: stays stopped: env.A none → 1" in done.stdout
+    after = {service["name"]: service for service in portsup.instance(1)["services"]}
+    states = {name: service["state"] for name, service in after.items()}
+    assert states == dict.fromkeys(services, "RUNNING") | {
+        "stopped": "STOPPED",
+        "fatal-same": "FATAL",
+        "backoff-same": "BACKOFF",
+    }
+    assert after["starting"]["pid"] != before["starting"]["pid"]
+    assert environ(portsup, "socket")["LISTEN_FDS"] == "1"
+    assert portsup.run("start", "stopped").returncode == 0
+    assert environ(portsup, "stopped")["A"] == "1"
+
+    old = pids(portsup)
+    (portsup.cwd / ".env").write_text("SHARED=2\n")
+    services["socket"] = {**UP, "pool": {"offset": 10, "size": 1}, "env": {"SHARED": "own"}}
+    del services["notify"], services["fatal-same"], services["backoff-same"]
+    write_stack(portsup.cwd, services, base_port=ports_block, env_files=[".env"])
+    done = portsup.run("reload")
+    assert "~ pending: restart: env_files.SHARED 1 → 2" in done.stdout
+    assert "~ socket: restart: env.SHARED none → own, socket true → false" in done.stdout
+    new = pids(portsup)
+    assert not set(old.values()) & set(new.values())
+    assert list(new) == list(services)
+    assert environ(portsup, "pending")["SHARED"] == "2"
+    assert "LISTEN_FDS" not in environ(portsup, "socket")
+    assert portsup.run("down").returncode == 0
+    assert_nothing_left(portsup_home, [ports_block, ports_block + 5, ports_block + 10])
+
+
+@pytest.mark.slow
+def test_down_in_the_middle(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
+    """A stop that comes while a reload waits for an old child wins, and leaves nothing."""
+    stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEP[-1]
+    stubborn = stubborn.replace("signal.pause()", "[signal.pause() for _ in iter(int, 1)]")
+    services: dict[str, Any] = {
+        "web": {
+            **UP,
+            "command": [*SLEEP[:-1], stubborn],
+            "pool": {"offset": 0, "size": 1},
+            "stop": {"timeout": "2s"},
+        }
+    }
+    start(portsup, services, ports_block)
+    services["web"]["pool"] = {"offset": 1, "size": 1}
+    services["new"] = {**UP, "pool": {"offset": 10, "size": 1}}
+    write_stack(portsup.cwd, services, base_port=ports_block)
+    reloading = portsup.start("reload")
+    portsup.wait_for_service(1, "web", "STOPPING")
+    assert portsup.run("down").returncode == 0
+    assert reloading.wait() == 1
+    assert_nothing_left(portsup_home, [ports_block, ports_block + 1, ports_block + 10])
