@@ -142,13 +142,14 @@ class ServiceDifference(NamedTuple):
 
 def compare(old: Plan, new: Plan, claimed: Claimed) -> tuple[ServiceDifference, ...]:
     """What differs, service by service: of the new plan in its order, then those that are no more, dependents
-    first. `claimed` are the ports that the services have, or had last.
+    first. `claimed` are the ports that the services hold; one that isn't named there has none to keep.
 
     Raises PortsupError for what can't change while the instance lives.
     """
     _refuse_instance_wide(old, new)
     before = {unit.name: unit for unit in old.units}
-    moves = {unit.name: moving(unit, claimed.get(unit.name, {})) for unit in new.units if unit.name in before}
+    known = [unit for unit in new.units if unit.name in before and unit.name in claimed]
+    moves = {unit.name: moving(unit, claimed[unit.name]) for unit in known}
     told = _told(new, moves)
     found = [
         _service(before.get(unit.name), unit, old, new, moves.get(unit.name, ()), told.get(unit.name, ()))
@@ -168,20 +169,19 @@ def moving(unit: UnitPlan, held: Mapping[str, int]) -> tuple[str, ...]:
 
 def _refuse_instance_wide(old: Plan, new: Plan) -> None:
     """What stands in the instance's record, or makes its number."""
-    keys = {"stack.name": "stack", "stack.stride": "stride", "stack.base_port": "base_port"}
-    changed = [
-        f"{key}: {getattr(old, name)} → {getattr(new, name)}"
-        for key, name in keys.items()
-        if getattr(old, name) != getattr(new, name)
-    ]
-    if len(changed) > 1 and old.stride != new.stride and old.instance > 1:
-        changed = [line for line in changed if not line.startswith("stack.base_port")]  # that follows
+    was, now = _stack(old), _stack(new)
+    changed = [key for key in was if was[key] != now[key]]
     if changed:
         raise PortsupError(
-            f"cannot reload {', '.join(line.partition(':')[0] for line in changed)}",
-            details=changed,
+            f"cannot reload {', '.join(changed)}",
+            details=[f"{key}: {was[key]} → {now[key]}" for key in changed],
             hint=f"`portsup down -i {old.instance}`, then `portsup up -i {old.instance}`",
         )
+
+
+def _stack(plan: Plan) -> dict[str, str]:
+    base = plan.base_port - (plan.instance - 1) * plan.stride
+    return {"stack.name": plan.stack, "stack.base_port": str(base), "stack.stride": str(plan.stride)}
 
 
 def _told(new: Plan, moves: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
@@ -223,11 +223,10 @@ def _values(unit: UnitPlan, plan: Plan, other: Plan) -> Values:
     for aspect in ASPECTS.values():
         values |= aspect.read(unit)
     used = used_names(unit.service)
-    for name, value in plan.env.items():
-        reaches = name not in unit.service.env or ENV + name in used
-        if reaches and other.env.get(name) != value:
-            values[f"{ENV_FILES}.{name}"] = value
-    return values
+    reaching = [name for name in plan.env if name not in unit.service.env or ENV + name in used]
+    return values | {
+        f"{ENV_FILES}.{name}": plan.env[name] for name in reaching if other.env.get(name) != plan.env[name]
+    }
 
 
 def _effect(key: str) -> Effect:

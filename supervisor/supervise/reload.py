@@ -90,6 +90,8 @@ class Reloader:
         there = [one.service for one in found.differences if one.verb is not Verb.STOP]
         units = [self._supervisor.units[name] for name in there]
         await self._supervisor.until_settled(unit for unit in units if not unit.is_off)
+        if self._supervisor.stopping:
+            raise PortsupError("the instance was stopped while it was reloaded")
         return units
 
     @property

@@ -190,23 +190,26 @@ def test_by_hand(portsup: Portsup, ports_block: int, how: str) -> None:
     assert new[0]["pid"] != old[0]["pid"]
 
 
-def test_another_port_restarts_dependents(portsup: Portsup, ports_block: int) -> None:
-    """Stopped, its port taken by somebody else, started: on the next port, and who names it is told."""
+@pytest.mark.parametrize("how", ["start", "restart"])
+def test_another_port_restarts_dependents(portsup: Portsup, ports_block: int, how: str) -> None:
+    """Stopped, its port taken by somebody else, started: on the next port, and who names it is told. Who
+    names only another port of it, or a dependent, is left alone."""
     services = {
-        "web": {"pool": {"offset": 0, "size": 2}},
+        "web": {"pool": {"offset": 0, "size": 2}, "pools": {"metrics": {"offset": 5, "size": 1}}},
         "job": {"pool": {"offset": 10, "size": 1}, "env": {"WEB": "${web.url}"}},
-        "api": {"pool": {"offset": 20, "size": 1}},
+        "api": {"pool": {"offset": 20, "size": 1}, "env": {"A": "${web.metrics.url}", "B": "${job.url}"}},
     }
     write_stack(portsup.cwd, services, base_port=ports_block)
-    portsup.up("-i", "1")
+    running = portsup.up("-i", "1")
     before = {service["name"]: service["pid"] for service in portsup.wait_for_services(1)["services"]}
     assert portsup.run("stop", "web").returncode == 0
     with foreigner(ports_block):
-        assert portsup.run("start", "web").returncode == 0
+        assert portsup.run(how, "web").returncode == 0
         wait_until(lambda: portsup.instance(1)["services"][1]["restarts"] == 1, 10)
         after = {service["name"]: service for service in portsup.wait_for_services(1)["services"]}
     assert after["web"]["port"] == ports_block + 1
     assert after["api"]["pid"] == before["api"]
+    assert "web has another port: restarting job, told the old one" in running.stderr
     environ = psutil.Process(after["job"]["pid"]).environ()
     assert environ["WEB"] == f"http://127.0.0.1:{ports_block + 1}"
 
