@@ -128,20 +128,25 @@ class Reloader:
 
     async def _adopt(self, found: _Reload) -> None:
         """Claim, and hand everybody its plan. Raises PortsupError; then nothing has changed."""
-        async with AsyncExitStack() as claiming:
-            for unit in self._units:
-                await claiming.enter_async_context(unit.claiming)
-            claimed = await self._claim(found)
-            try:
-                if self._supervisor.stopping:
-                    raise PortsupError("the instance is stopping")
-                added = self._make(found, claimed)
-            except BaseException:
-                for held in reversed(claimed):
-                    held.give_back()
-                raise
-            self._hand_out(found, claimed, added)
-        self._supervisor.changed()  # once the locks are free: at_rest looks at them
+        try:
+            async with AsyncExitStack() as claiming:
+                for unit in self._units:
+                    await claiming.enter_async_context(unit.claiming)
+                await self._claim_and_hand_out(found)
+        finally:
+            self._supervisor.changed()  # only now: at_rest looks at those locks
+
+    async def _claim_and_hand_out(self, found: _Reload) -> None:
+        claimed = await self._claim(found)
+        try:
+            if self._supervisor.stopping:
+                raise PortsupError("the instance is stopping")
+            added = self._make(found, claimed)
+        except BaseException:
+            for held in reversed(claimed):
+                held.give_back()
+            raise
+        self._hand_out(found, claimed, added)
 
     async def _claim(self, found: _Reload) -> list[Reservation]:
         wants = [want for one in found.differences for want in self._wants(one, found)]
