@@ -62,18 +62,18 @@ def test_only_what_differs(portsup: Portsup, portsup_home: Home, ports_block: in
 
     del services["old"], services["old-user"]
     services["web"] |= {"pool": {"offset": 1, "size": 2}}
-    services["policy"] |= {"restart": "always", "stop": {"timeout": "1s"}, "depends_on": ["same"]}
+    services["policy"] |= {"restart": "always", "stop": {"signal": "INT"}, "depends_on": ["same"]}
     services["level"] |= {"env": {"LOG_LEVEL": "debug", "API_TOKEN": "other-token"}}
-    services["new"] = {**UP, "pool": {"offset": 30, "size": 1}, "env": {"SAME": "${same.port}"}}
+    services["newcomer"] = {**UP, "pool": {"offset": 90, "size": 1}, "env": {"SAME": "${same.port}"}}
     write_stack(portsup.cwd, services, base_port=ports_block)
     shown = portsup.run("reload", "--dry-run")
     first = ports_block
     assert shown.stdout.splitlines() == [
         f"~ web: restart: pool {first}-{first + 1} → {first + 1}-{first + 2}, its port can't be kept",
         "~ told: restart: web gets another port",
-        "~ policy: keeps running: depends_on none → same, restart no → always, stop.timeout 5 → 1",
+        "~ policy: keeps running: depends_on none → same, restart no → always, stop.signal TERM → INT",
         "~ level: restart: env.LOG_LEVEL info → debug, env.API_TOKEN (another value)",
-        "+ new: start",
+        "+ newcomer: start",
         "- old-user: stop",
         "- old: stop",
     ]
@@ -82,23 +82,29 @@ def test_only_what_differs(portsup: Portsup, portsup_home: Home, ports_block: in
     done = portsup.run("reload")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(shown.stdout)
-    assert f"new RUNNING http://127.0.0.1:{ports_block + 30}" in done.stdout
+    assert f"newcomer RUNNING http://127.0.0.1:{ports_block + 90}" in done.stdout
     after = {service["name"]: service for service in portsup.instance(1)["services"]}
-    assert list(after) == ["web", "told", "told-metrics", "same", "policy", "level", "new"]
+    assert list(after) == ["web", "told", "told-metrics", "same", "policy", "level", "newcomer"]
     kept = {name for name in after if after[name]["pid"] == before.get(name)}
     assert kept == {"told-metrics", "same", "policy"}
     assert (after["web"]["port"], after["web"]["shield"]) == (ports_block + 1, "up")
     assert environ(portsup, "told")["WEB"] == f"http://127.0.0.1:{ports_block + 1}"
     assert environ(portsup, "level")["LOG_LEVEL"] == "debug"
-    locked = [f"port-{ports_block + offset}.lock.json" for offset in (1, 10, 30, 5)]
+    locked = [f"port-{ports_block + offset}.lock.json" for offset in (1, 10, 90, 5)]
     assert sorted(locked) == [name for name in portsup_home.lock_files() if name.startswith("port-")]
     assert all(is_bindable(ports_block + offset) for offset in (0, 20))
 
     os.kill(after["policy"]["pid"], signal.SIGTERM)  # its new policy holds without a restart
     wait_until(lambda: portsup.service(1, "policy")["restarts"] == 1, 10, "the policy")
+    portsup.wait_for_service(1, "policy", "RUNNING")
+    assert portsup.run("stop", "policy").returncode == 0
+    assert portsup.service(1, "policy")["exit"] == "signal INT"
+    wait_until(lambda: "\nweb          | up\n" in running.stdout, 5, "names aligned with the longest")
+    with foreigner(ports_block + 90):  # beyond the ports that were watched before
+        portsup.wait_for_service(1, "newcomer", "FATAL")
     assert portsup.run("down").returncode == 0
     assert "token" not in running.stderr + json.dumps(portsup_home.events())
-    assert_nothing_left(portsup_home, [ports_block, ports_block + 1, ports_block + 30])
+    assert_nothing_left(portsup_home, [ports_block, ports_block + 1, ports_block + 90])
 
 
 @pytest.mark.slow
