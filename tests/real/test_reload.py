@@ -64,7 +64,11 @@ def test_only_what_differs(portsup: Portsup, portsup_home: Home, ports_block: in
     services["web"] |= {"pool": {"offset": 1, "size": 2}}
     services["policy"] |= {"restart": "always", "stop": {"signal": "INT"}, "depends_on": ["same"]}
     services["level"] |= {"env": {"LOG_LEVEL": "debug", "API_TOKEN": "other-token"}}
-    services["newcomer"] = {**UP, "pool": {"offset": 90, "size": 1}, "env": {"SAME": "${same.port}"}}
+    services["newcomer-by-reload"] = {
+        **UP,
+        "pool": {"offset": 90, "size": 1},
+        "env": {"SAME": "${same.port}"},
+    }
     write_stack(portsup.cwd, services, base_port=ports_block)
     shown = portsup.run("reload", "--dry-run")
     first = ports_block
@@ -73,7 +77,7 @@ def test_only_what_differs(portsup: Portsup, portsup_home: Home, ports_block: in
         "~ told: restart: web gets another port",
         "~ policy: keeps running: depends_on none → same, restart no → always, stop.signal TERM → INT",
         "~ level: restart: env.LOG_LEVEL info → debug, env.API_TOKEN (another value)",
-        "+ newcomer: start",
+        "+ newcomer-by-reload: start",
         "- old-user: stop",
         "- old: stop",
     ]
@@ -82,9 +86,9 @@ def test_only_what_differs(portsup: Portsup, portsup_home: Home, ports_block: in
     done = portsup.run("reload")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(shown.stdout)
-    assert f"newcomer RUNNING http://127.0.0.1:{ports_block + 90}" in done.stdout
+    assert f"newcomer-by-reload RUNNING http://127.0.0.1:{ports_block + 90}" in done.stdout
     after = {service["name"]: service for service in portsup.instance(1)["services"]}
-    assert list(after) == ["web", "told", "told-metrics", "same", "policy", "level", "newcomer"]
+    assert list(after) == ["web", "told", "told-metrics", "same", "policy", "level", "newcomer-by-reload"]
     kept = {name for name in after if after[name]["pid"] == before.get(name)}
     assert kept == {"told-metrics", "same", "policy"}
     assert (after["web"]["port"], after["web"]["shield"]) == (ports_block + 1, "up")
@@ -94,14 +98,14 @@ def test_only_what_differs(portsup: Portsup, portsup_home: Home, ports_block: in
     assert sorted(locked) == [name for name in portsup_home.lock_files() if name.startswith("port-")]
     assert all(is_bindable(ports_block + offset) for offset in (0, 20))
 
-    os.kill(after["policy"]["pid"], signal.SIGTERM)  # its new policy holds without a restart
-    wait_until(lambda: portsup.service(1, "policy")["restarts"] == 1, 10, "the policy")
-    portsup.wait_for_service(1, "policy", "RUNNING")
     assert portsup.run("stop", "policy").returncode == 0
-    assert portsup.service(1, "policy")["exit"] == "signal INT"
-    wait_until(lambda: "\nweb          | up\n" in running.stdout, 5, "names aligned with the longest")
+    assert portsup.service(1, "policy")["exit"] == "signal INT", "it holds for what ran already"
+    assert portsup.run("start", "policy").returncode == 0
+    os.kill(pids(portsup)["policy"], signal.SIGTERM)
+    wait_until(lambda: portsup.service(1, "policy")["restarts"] == 1, 10, "the policy")
+    wait_until(lambda: f"\n{'web':18} | up\n" in running.stdout, 5, "names aligned with the longest")
     with foreigner(ports_block + 90):  # beyond the ports that were watched before
-        portsup.wait_for_service(1, "newcomer", "FATAL")
+        portsup.wait_for_service(1, "newcomer-by-reload", "FATAL")
     assert portsup.run("down").returncode == 0
     assert "token" not in running.stderr + json.dumps(portsup_home.events())
     assert_nothing_left(portsup_home, [ports_block, ports_block + 1, ports_block + 90])
