@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)
 """ANSI foregrounds in the order in which services get them; red is kept for errors."""
 
 LINE_MAX = 1 << 20
 """Bytes of an unfinished line that are held back for its end; a longer one is cut there."""
+
+
+def colours(names: Iterable[str]) -> dict[str, int]:
+    """A colour for each service of a stack: the same in every run and every command, whatever the order."""
+    return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(sorted(names))}
 
 
 class Lines:

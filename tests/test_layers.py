@@ -21,6 +21,7 @@ LEAVES = frozenset(
         "records",
         "lines",
         "masking",
+        "region",
         "terminal",
         "platform",
         "log_files",

@@ -7,7 +7,7 @@ from typing import Any
 
 from supervisor import paths
 from supervisor.cli import garbage, target
-from supervisor.cli.not_ready import not_every_service, why_not_ready
+from supervisor.cli.failure import not_every_service, why_not_ready
 from supervisor.cli.order import Order
 from supervisor.cli.output import note
 from supervisor.errors import PortsupError
@@ -117,7 +117,7 @@ def _wait(record: InstanceRecord, timeout: float | None) -> list[str]:
     lines: list[str] = []
     for service in services:
         if service.name in unready:
-            lines += why_not_ready(record, service, timeout)
+            lines += why_not_ready(record, service, timeout, stays=True)
     return lines
 
 

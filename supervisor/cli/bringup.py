@@ -31,7 +31,8 @@ from supervisor.ports.reserve import Reservation, reserve
 from supervisor.process.guard import GuardLink
 from supervisor.process.reap import Forest
 from supervisor.records import InstanceRecord
-from supervisor.supervise.console import Console
+from supervisor.snapshot import ServiceSnapshot
+from supervisor.supervise.console import DIM, Console
 from supervisor.supervise.events import EventLog
 from supervisor.supervise.launcher import Launcher, Started
 from supervisor.supervise.timings import Timings
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from supervisor.cli.herald import Herald
     from supervisor.control.server import ControlServer
     from supervisor.supervise.errand import Errand
+    from supervisor.supervise.progress import Progress
     from supervisor.supervise.reload import Reloader
     from supervisor.supervise.supervisor import Supervisor
     from supervisor.supervise.unit import Unit, World
@@ -141,6 +143,7 @@ class _Instance:
         self._record = claimed.claim.record
         self._folder = folder
         self._clock = clock
+        self._began = clock.now()
         self._reservations = reservations
         self._selected = selected
         self._logs = Path(self._record.logs)
@@ -152,9 +155,10 @@ class _Instance:
         if self._console is not None:
             stack.callback(self._console.close)
         self._herald = self._appoint_herald()
+        self._progress: Progress | None = None
         self._events = EventLog(
             paths.event_log(self._logs),
-            self._say(),
+            self._say,
             instance=self._record.instance,
             instance_id=self._record.instance_id,
         )
@@ -171,6 +175,7 @@ class _Instance:
 
     def run(self, link: GuardLink, announce: Announce) -> int:
         started = self._first_wave()
+        self._show_progress()
         self._tell_start()  # to a console that has a thread, which slows down every spawn
         if self._order.errand is None:
             remember_instance(self._config, self._plan.instance)
@@ -187,7 +192,15 @@ class _Instance:
 
         units: dict[str, Unit] = {}
         world = self._world(World, lambda: supervisor, link.report_socket)
-        supervisor = Supervisor(self._plan, units, world, link, stay=self._stays, errand=self._make_errand())
+        supervisor = Supervisor(
+            self._plan,
+            units,
+            world,
+            link,
+            stay=self._stays,
+            errand=self._make_errand(),
+            settled=self._watcher(),
+        )
         for unit in self._plan.units:
             units[unit.name] = Unit(unit, world, self._held(unit.name), up=unit.name in self._selected)
         calls = Calls(
@@ -263,6 +276,41 @@ class _Instance:
             lines_to=1 if self._order.errand is None else 2,
         )
 
+    # What people see
+
+    def _say(self, level: str, event: str, service: str | None, message: str) -> None:
+        teller = self._progress or self._herald or self._console
+        if teller is not None:
+            teller.say(level, event, service, message)
+
+    def _show_progress(self) -> None:
+        if self._herald is None and self._console is not None and self._console.can_draw:
+            from supervisor.supervise.progress import Progress
+
+            self._progress = Progress(self._console, self._timings, self._clock, self._began)
+
+    def _watcher(self) -> Callable[[Supervisor], None] | None:
+        """What is told of each change, where somebody looks on."""
+        if self._console is None:
+            return None
+        from supervisor.supervise.failures import Failures
+
+        failures = Failures(partial(self._tell_failure, self._console))
+
+        def watch(supervisor: Supervisor) -> None:
+            failures.look(supervisor)
+            if self._progress is not None:
+                self._progress.look(supervisor)
+
+        return watch
+
+    def _tell_failure(self, console: Console, service: ServiceSnapshot, ends: bool) -> None:
+        from supervisor.cli.failure import last_words
+
+        if self._herald is None or self._herald.tells_failures:
+            for line in last_words(self._record, service, stays=not ends and self._herald is None):
+                console.add(service.name, line, DIM)
+
     # An errand
 
     def _appoint_herald(self) -> Herald | None:
@@ -271,10 +319,6 @@ class _Instance:
         from supervisor.cli.herald import Herald
 
         return Herald(self._order.errand, self._record, self._console.say)
-
-    def _say(self) -> Callable[[str, str | None, str], None]:
-        teller = self._herald or self._console
-        return teller.say if teller else _say_nothing
 
     @property
     def _stays(self) -> bool:
@@ -357,8 +401,4 @@ class _Door:
 
 
 def _know_nothing(_services: Sequence[str]) -> None:
-    pass
-
-
-def _say_nothing(_level: str, _service: str | None, _message: str) -> None:
     pass

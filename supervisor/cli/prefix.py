@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from supervisor.lines import COLOURS, Lines, prefixed
+from supervisor.lines import Lines, colours, prefixed
 
 
 def prefixer(prefix: bytes, write: Callable[[bytes], None], show: Callable[[bytes], bytes] = bytes) -> Lines:
@@ -13,12 +13,12 @@ def prefixer(prefix: bytes, write: Callable[[bytes], None], show: Callable[[byte
 
 
 def prefixes(names: Sequence[str], known: Sequence[str], *, colour: bool) -> list[bytes]:
-    """ "name | " for each of `names`, aligned. A service has its place among all `known` ones for a
-    colour, which stays the same whichever others are shown."""
+    """ "name | " for each of `names`, aligned, in its colour among all `known` ones."""
     width = max((len(name) for name in names), default=0)
-    return [_prefix(name.ljust(width), known.index(name), colour) for name in names]
+    of = colours(known)
+    return [_prefix(name.ljust(width), of[name] if colour else None) for name in names]
 
 
-def _prefix(name: str, index: int, colour: bool) -> bytes:
+def _prefix(name: str, colour: int | None) -> bytes:
     text = f"{name} | "
-    return (f"\x1b[{COLOURS[index % len(COLOURS)]}m{text}\x1b[0m" if colour else text).encode()
+    return (text if colour is None else f"\x1b[{colour}m{text}\x1b[0m").encode()

@@ -12,6 +12,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from supervisor.cli.output import emit, folded, has_colour, is_terminal, printable, terminal_width
+from supervisor.region import cells_of
 
 GAP = 2
 """Spaces between columns. No lines are drawn: they would only be in the way of grep and cut."""
@@ -61,15 +62,6 @@ class View(NamedTuple):
 
 Shown = tuple[Column, int]
 """A column, and the cells of a terminal that it gets."""
-
-
-def cells_of(text: str) -> int:
-    """How wide a terminal shows `text`: an ideogram takes two cells, an accent of its own none."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len
-
-    return cell_len(text)
 
 
 def show(view: View) -> None:

@@ -19,6 +19,23 @@ if TYPE_CHECKING:
 SHELL_CODES = {126: "not executable", 127: "command not found"}
 """What sh(1) and env(1) mean by their exit codes."""
 
+SIGNAL_MEANINGS = {
+    "ABRT": "aborted itself",
+    "BUS": "bus error",
+    "FPE": "arithmetic error",
+    "HUP": "terminal gone",
+    "ILL": "illegal instruction",
+    "INT": "interrupted",
+    "KILL": "killed; out of memory?",
+    "PIPE": "nobody reads its output",
+    "SEGV": "segmentation fault",
+    "SYS": "forbidden system call",
+    "TERM": "terminated",
+    "XCPU": "out of CPU time",
+    "XFSZ": "file too large",
+}
+"""What it means to a service that no portsup has sent the signal to."""
+
 
 class Exit(NamedTuple):
     """How a child ended: by exit code or by signal; with neither, that can't be known."""
@@ -38,6 +55,28 @@ class Exit(NamedTuple):
             return "unknown"
         meaning = SHELL_CODES.get(self.code)
         return f"code {self.code} ({meaning})" if meaning else f"code {self.code}"
+
+    def explained(self) -> str:
+        """As `str`, with what that mostly means: "signal SEGV (segmentation fault)". A shell passes on a
+        signal as 128 and its number: "code 137 (signal KILL: killed; out of memory?)"."""
+        if self.signal is not None:
+            meaning = SIGNAL_MEANINGS.get(signal_name(self.signal))
+            return f"{self} ({meaning})" if meaning else str(self)
+        name = signal_name((self.code or 0) - 128)
+        meaning = SIGNAL_MEANINGS.get(name)
+        return f"{self} (signal {name}: {meaning})" if meaning else str(self)
+
+    @staticmethod
+    def from_words(text: str) -> Exit:
+        """From what `str` gives; unknown for what it doesn't."""
+        kind, _, rest = text.partition(" ")
+        what = rest.partition(" ")[0]
+        if kind == "code" and what.isdecimal():
+            return Exit(code=int(what))
+        if kind == "signal":
+            number = int(what) if what.isdecimal() else getattr(signal, f"SIG{what}", None)
+            return Exit(signal=number)
+        return Exit()
 
     @staticmethod
     def from_status(status: int) -> Exit:

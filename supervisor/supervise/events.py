@@ -18,13 +18,15 @@ from supervisor.paths import open_log
 
 LIMITS = LogLimits()
 """As of a service that says nothing about its log."""
+Say = Callable[[str, str, str | None, str], None]
+"""Tells people: level, event, service and the short line."""
 
 
 class EventLog:
     """Appends to the instance's event log. A full disk loses events, never an instance."""
 
-    def __init__(self, path: Path, say: Callable[[str, str | None, str], None], **always: Any) -> None:
-        """`say` gets level, service and the short line; `always` stands in each object.
+    def __init__(self, path: Path, say: Say, **always: Any) -> None:
+        """`always` stands in each object.
 
         Raises PortsupError if the file can't be opened.
         """
@@ -51,7 +53,7 @@ class EventLog:
         self, level: str, event: str, message: str, service: str | None, fields: dict[str, Any]
     ) -> None:
         if level != "debug":
-            self._say(level, service, message)
+            self._say(level, event, service, message)
         entry = {
             "time": _now(),
             "level": level,

@@ -4,6 +4,9 @@ A terminal that is paused (Ctrl-S) or a pipe whose reader hangs must not block a
 loop. Making the descriptor non-blocking would do the same to the user's shell, which shares it; so a
 thread writes, and what it can't keep up with is counted and dropped: these are copies, the log files
 have every line. A file takes what it gets: when the thread is behind with one it is waited for.
+
+What is to stay at the bottom of a terminal is drawn by that thread as well, in one write with the lines
+above it: so often as the terminal takes it, and never from a backlog.
 """
 
 from __future__ import annotations
@@ -14,6 +17,10 @@ import stat
 import threading
 import time
 from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from supervisor.region import Picture, Region
 
 BACKLOG_BYTES = 4 * 1024 * 1024
 
@@ -37,6 +44,9 @@ class Outlet:
         """Seconds that may be waited now."""
         self._waited_at = time.monotonic()
         self._skipped = 0
+        self._picture: Picture | None = None
+        self._region: Region | None = None
+        self._redraw = False
         self._closing = False
         self._broken = False
         self._wake = threading.Condition()
@@ -56,9 +66,31 @@ class Outlet:
             self._tell_skipped()
             self._take(data)
             self._wake.notify()
+        self._start_thread()
+
+    def _start_thread(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=f"outlet-{self._fd}", daemon=True)
             self._thread.start()
+
+    def show_below(self, picture: Picture | None) -> None:
+        """Keep `picture` below all that is written, until there is another; None takes it away."""
+        from supervisor.region import Region
+
+        with self._wake:
+            self._region = self._region or Region(self._fd)
+            self._picture = picture
+            self._redraw = True
+            self._wake.notify()
+        self._start_thread()
+
+    def draw_anew(self) -> None:
+        """Others have written to the terminal: leave what was drawn, and draw it again below."""
+        with self._wake:
+            if self._region is not None:
+                self._region.forget()
+                self._redraw = True
+                self._wake.notify()
 
     def _wait_for_room(self, data: bytes) -> None:
         began = time.monotonic()
@@ -96,7 +128,7 @@ class Outlet:
 
     def _next(self) -> bytes | None:
         with self._wake:
-            while not self._queue:
+            while not self._queue and not self._redraw:
                 if self._closing:
                     return None
                 self._wake.wait()
@@ -104,8 +136,9 @@ class Outlet:
             batch = b"".join(self._queue)
             self._queue.clear()
             self._queued = 0
+            self._redraw = False
             self._wake.notify()
-            return batch
+            return batch if self._region is None else self._region.around(batch, self._picture)
 
     def close(self, timeout: float = 1.0) -> None:
         """Write what is queued, for at most `timeout` seconds."""

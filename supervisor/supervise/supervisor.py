@@ -79,15 +79,18 @@ class Supervisor:
         *,
         stay: bool,
         errand: Errand | None = None,
+        settled: Callable[[Supervisor], None] | None = None,
     ) -> None:
         """`stay`: go on when every unit is over by itself, so that `status` can tell why. With an `errand`
-        the instance is up for as long as that takes, and its exit code is that one's."""
+        the instance is up for as long as that takes, and its exit code is that one's. `settled` is called
+        when a change of a unit has been thought through."""
         self.plan = plan
         self.units = units
         self._world = world
         self._link = link
         self._stay = stay
         self._errand = errand
+        self._settled_told = settled
         self.stopping = False
         self._last_command: tuple[int, float] | None = None
         """What the guard passed on, and when."""
@@ -311,6 +314,8 @@ class Supervisor:
         else:
             self._each(self._start_if_unblocked)
             self._announce()
+        if self._settled_told is not None:
+            self._settled_told(self)
         if self._is_over():
             self._over.set()
         self._changed.set()
@@ -344,12 +349,21 @@ class Supervisor:
         units = self.units.values()
         if self.stopping:
             return all(unit.at_rest for unit in units) and (self._errand is None or self._errand.over)
-        if self._stay or any(unit.parked for unit in units):
-            return False
-        if not self._settled(units, ready=False):
+        if not self.ends_by_itself:
             return False
         self._end_by_itself()
         return all(unit.at_rest for unit in units)
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """Whether nothing is left to run, and nobody stays to look at that."""
+        units = self.units.values()
+        return not (self._stay or any(unit.parked for unit in units)) and self._settled(units, ready=False)
+
+    @property
+    def has_started(self) -> bool:
+        """Whether each unit that is wanted up is ready, over, or stuck behind one that is over."""
+        return self._settled((unit for unit in self.units.values() if not unit.is_off), ready=True)
 
     def _end_by_itself(self) -> None:
         failed = [unit.name for unit in self.units.values() if unit.failed]

@@ -19,6 +19,11 @@ class Timings:
         self._samples[service, phase].append(seconds)
         self._counts[service, phase] += 1
 
+    def last(self, service: str, phase: str) -> float | None:
+        """Seconds that it took the last time; None if it never came to that."""
+        samples = self._samples.get((service, phase))
+        return samples[-1] if samples else None
+
     def to_json(self) -> dict[str, dict[str, dict[str, Any]]]:
         """Service → phase → count, and median, p95 and max in ms."""
         services: dict[str, dict[str, dict[str, Any]]] = {}
