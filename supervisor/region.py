@@ -8,8 +8,9 @@ to be set right again, however the process ends.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
-from itertools import accumulate, takewhile
+from itertools import accumulate, takewhile, zip_longest
 from typing import NamedTuple
 
 USUAL_SIZE = os.terminal_size((80, 24))
@@ -50,6 +51,17 @@ def shortened(text: str, width: int) -> str:
         return ""
     reach = accumulate(map(cells_of, text))
     return text[: sum(1 for _ in takewhile(lambda cells: cells < width, reach))] + "…"
+
+
+_STYLED = re.compile(r"\x1b\[([0-9;]+)m(.*?)\x1b\[0m")
+
+
+def spans(text: str) -> Line:
+    """The parts of a line in which each style is ended, as `cli/table.py` gives it."""
+    pieces = _STYLED.split(text)  # plain, style, styled, plain, …
+    styled = [Span(pieces[i + 1], pieces[i]) for i in range(1, len(pieces), 3)]
+    plain = [Span(piece) for piece in pieces[::3]]
+    return [span for pair in zip_longest(plain, styled) for span in pair if span]
 
 
 class Region:

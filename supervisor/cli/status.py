@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,16 +15,20 @@ import click
 from supervisor import paths
 from supervisor.cli import target
 from supervisor.cli.options import examples, file_option, gives_way, instance_option, json_option
-from supervisor.cli.output import emit_json, note
+from supervisor.cli.output import emit, emit_bytes, emit_json, has_colour, is_terminal, note
 from supervisor.control import client, registry
 from supervisor.errors import ExitCode
 from supervisor.records import InstanceRecord
+from supervisor.region import Line, Region, spans
 from supervisor.snapshot import InstanceSnapshot, document
 
 Owners = dict[str, int]
 """Instance id → uid, of the instances that this user may not ask."""
 
 WATCH_SECONDS = 1.0
+
+WITHOUT_ECHO = "\r\x1b[K"
+"""Removes the ^C that the terminal has shown."""
 
 
 @click.command(
@@ -100,22 +109,31 @@ def _nothing(config: Path | None) -> str:
 
 
 def _watch(config: Path | None, instance: int | None) -> None:
-    """Redraw until somebody interrupts. Without a terminal each look is printed below the last."""
-    from rich.console import Console
-    from rich.live import Live
-    from rich.text import Text
-
-    from supervisor.cli import table, views
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
+    """Redraw until somebody interrupts. Where nothing can be redrawn each look is printed below the last."""
+    if not is_terminal(sys.stdout) or os.environ.get("TERM") == "dumb":
         while True:
             _show_once(config, instance, as_json=False)
             time.sleep(WATCH_SECONDS)
-    with Live(console=console, auto_refresh=False) as live:
+    region = Region(sys.stdout.fileno())
+    signal.signal(signal.SIGCONT, lambda *_: region.forget())  # after Ctrl-Z
+    try:
         while True:
-            instances, others = _look(config, instance)
-            view = views.status_view(instances, others) if instances else table.View([], [_nothing(config)])
-            drawn = table.render(view, width=console.width, colour=True)
-            live.update(Text.from_ansi(drawn, overflow="fold"), refresh=True)
+            emit_bytes(region.around(b"", partial(_picture, *_look(config, instance), _nothing(config))))
             time.sleep(WATCH_SECONDS)
+    except KeyboardInterrupt:
+        emit(WITHOUT_ECHO)
+        raise
+
+
+def _picture(
+    instances: Sequence[InstanceSnapshot], others: Owners, nothing: str, size: os.terminal_size
+) -> list[Line]:
+    """The table, or as much of it as the terminal has rows for."""
+    from supervisor.cli import table, views
+
+    view = views.status_view(instances, others) if instances else table.View([], [nothing])
+    drawn = table.render(view, width=size.columns - 1, colour=has_colour(sys.stdout)).splitlines()
+    room = size.lines - 1  # for the cursor
+    if len(drawn) > room:
+        drawn[room - 1 :] = [f"… and {len(drawn) - room + 1} more lines"]
+    return list(map(spans, drawn))

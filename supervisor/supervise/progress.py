@@ -147,7 +147,7 @@ class Progress:
         if unit.state is State.EXITED:
             return "done"
         checked = unit.plan.service.ready.kind is not ReadyKind.SPAWNED
-        return f"ready after {seconds:.1f}s" if checked else "started"
+        return f"{seconds:.1f}s" if checked else "started"
 
 
 def _wanted(supervisor: Supervisor) -> list[Unit]:
