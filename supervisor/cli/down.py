@@ -21,7 +21,7 @@ from supervisor.cli.options import (
 )
 from supervisor.cli.output import note
 from supervisor.control import client
-from supervisor.errors import NotRunning, PortsupError
+from supervisor.errors import NotRunning, PortsupError, UsageError
 from supervisor.records import InstanceRecord
 
 FIRST_PAUSE = 0.005
@@ -32,7 +32,14 @@ GUARD_GRACE = 2.0
 """Seconds that a dead supervisor's guard gets to clear up before we call that prune's job."""
 
 
-@click.command(epilog=examples("portsup down", "portsup down --instance 2", "portsup down --all"))
+@click.command(
+    epilog=examples(
+        "portsup down",
+        "portsup down --instance 2",
+        "portsup down --all",
+        "portsup down --data      and forget what its services keep in ${data_dir}",
+    )
+)
 @instance_option()
 @click.option(
     "--all",
@@ -42,19 +49,63 @@ GUARD_GRACE = 2.0
     show_envvar=True,
     help="All instances of this services.toml.",
 )
+# Neither of these two can come from the environment: what removes files for good is said each time, and never
+# inherited from a shell, a CI job or an .envrc that somebody has forgotten.
+@click.option(
+    "--data", is_flag=True, help="Remove its data folder too, also of one that isn't up; asks first."
+)
+@click.option("--yes", is_flag=True, help="Remove without a question.")
 @timeout_option(60.0)
 @file_option
 @click.pass_context
-def down(ctx: click.Context, instance: int | None, all_: bool, timeout: float, file: Path | None) -> None:
-    """Stop an instance, and return when all of its lock files are gone."""
+def down(
+    ctx: click.Context,
+    instance: int | None,
+    all_: bool,
+    data: bool,
+    yes: bool,
+    timeout: float,
+    file: Path | None,
+) -> None:
+    """Stop an instance, and return when all of its lock files are gone.
+
+    What its services keep in ${data_dir} stays for the next start, unless --data is given.
+    """
+    if yes and not data:
+        raise UsageError("--yes is for --data")
     if all_ and instance is not None:
         clash = "--all stops every instance, --instance one: use one of them"
         all_ = gives_way(ctx, "all_", "instance", clash) != "all_"
     config = target.find_config(file)
+    if data:
+        _down_with_data(config, instance, all_, yes=yes, timeout=timeout)
+        return
     chosen = target.of_worktree(config) if all_ else [target.running(config, instance, offer_up=False)]
     if not chosen:
         note(f"no instance of {config.parent} is up")
     stop_all(chosen, timeout)
+
+
+def _down_with_data(config: Path, instance: int | None, all_: bool, *, yes: bool, timeout: float) -> None:
+    from supervisor.cli import data
+
+    up = [record for record in target.of_worktree(config) if not client.is_dead(record)]
+    if all_:
+        numbers = {record.instance for record in up}
+        earlier = [one for one in data.of_earlier_runs(config, None) if one.record.instance not in numbers]
+        found = [*map(data.of_instance, up), *earlier]
+        if not found:
+            note(f"no instance of {config.parent} is up or has left data")
+    else:
+        try:
+            up = [target.running(config, instance, offer_up=False)]
+            found = [data.of_instance(up[0])]
+        except NotRunning as missing:
+            up, found = [], [data.of_the_only_one(config, instance, missing)]
+    data.confirm(found, yes=yes)
+    stop_all(up, timeout)
+    for one in found:
+        data.remove(one)
 
 
 def stop_all(instances: Sequence[InstanceRecord], timeout: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from supervisor.errors import InstanceTaken
 from supervisor.plan.instance import highest_instance
 from supervisor.plan.plan import Plan, make_plan
 from supervisor.platform import os_facts
+from supervisor.platform.contract import Owner
 from supervisor.ports.lock import LockFolder
 from supervisor.ports.reserve import InstanceClaim, claim_instance
 from supervisor.records import InstanceRecord
@@ -67,20 +69,19 @@ def _refuse_second(config: Config) -> None:
 
 def _claim(config: Config, number: int, folder: LockFolder) -> Claimed:
     plan = make_plan(config, number)
-    return Claimed(plan, claim_instance(folder, _record(plan)))
+    return Claimed(plan, claim_instance(folder, new_record(plan)))
 
 
-def _record(plan: Plan) -> InstanceRecord:
-    instance_id = f"{plan.stack}-{plan.instance}-{os.urandom(3).hex()}"
-    supervisor = os_facts.owner(os.getpid())
-    assert supervisor is not None, "we live"
+def new_record(plan: Plan) -> InstanceRecord:
+    """What is written where this process claims the plan's number."""
+    instance_id = _new_id(plan.stack, plan.instance)
     own_folder = paths.instance_folder(plan.config, plan.stack, plan.instance)
     return InstanceRecord(
         stack=plan.stack,
         config=str(plan.config),
         instance=plan.instance,
         instance_id=instance_id,
-        supervisor=supervisor,
+        supervisor=_us(),
         uid=os.getuid(),
         boot_id=os_facts.boot_id(),
         pidns=os_facts.pid_namespace(),
@@ -90,3 +91,26 @@ def _record(plan: Plan) -> InstanceRecord:
         socket=str(paths.socket_path(instance_id)),
         logs=str(paths.log_folder(own_folder)),
     )
+
+
+def in_our_name(record: InstanceRecord) -> InstanceRecord:
+    """A record for the same number, where this process claims it."""
+    instance_id = _new_id(record.stack, record.instance)
+    return replace(
+        record,
+        instance_id=instance_id,
+        supervisor=_us(),
+        uid=os.getuid(),
+        acquired_at=time.time(),
+        socket=str(paths.socket_path(instance_id)),
+    )
+
+
+def _new_id(stack: str, instance: int) -> str:
+    return f"{stack}-{instance}-{os.urandom(3).hex()}"
+
+
+def _us() -> Owner:
+    owner = os_facts.owner(os.getpid())
+    assert owner is not None, "we live"
+    return owner
