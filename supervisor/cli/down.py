@@ -17,6 +17,7 @@ from supervisor.cli.options import (
     file_option,
     gives_way,
     instance_option,
+    named_on_command_line,
     timeout_option,
 )
 from supervisor.cli.output import note
@@ -49,12 +50,10 @@ GUARD_GRACE = 2.0
     show_envvar=True,
     help="All instances of this services.toml.",
 )
-# Neither of these two can come from the environment: what removes files for good is said each time, and never
-# inherited from a shell, a CI job or an .envrc that somebody has forgotten.
-@click.option(
-    "--data", is_flag=True, help="Remove its data folder too, also of one that isn't up; asks first."
-)
-@click.option("--yes", is_flag=True, help="Remove without a question.")
+# Neither of these two can come from the environment: what removes files for good is said each time, and
+# never inherited from a shell, a CI job or an .envrc that somebody has forgotten.
+@click.option("--data", is_flag=True, help="Remove its data folder too, if need be of an earlier run.")
+@click.option("--yes", is_flag=True, help="Remove it without a question.")
 @timeout_option(60.0)
 @file_option
 @click.pass_context
@@ -78,6 +77,7 @@ def down(
         all_ = gives_way(ctx, "all_", "instance", clash) != "all_"
     config = target.find_config(file)
     if data:
+        all_ = all_ and named_on_command_line(ctx, "all_")  # for the same reason
         _down_with_data(config, instance, all_, yes=yes, timeout=timeout)
         return
     chosen = target.of_worktree(config) if all_ else [target.running(config, instance, offer_up=False)]

@@ -18,7 +18,7 @@ from supervisor.cli.options import (
     services_argument,
     timeout_option,
 )
-from supervisor.cli.output import emit, emit_json, printable
+from supervisor.cli.output import emit, emit_json, note, printable
 from supervisor.control.client import REACHED, reach, read_services
 from supervisor.errors import ExitCode, NotRunning, PortsupError
 from supervisor.records import InstanceRecord
@@ -47,6 +47,8 @@ def _command(name: str, text: str) -> click.Command:
         after = read_services(record, answer)
         _report(after, as_json)
         if not all(map(REACHED[name], after)):
+            if not as_json:
+                _tell_failures(record, after)
             ctx.exit(ExitCode.SERVICE_FAILED)
 
     example = examples(f"portsup {name} api-server", f"portsup {name} -i 2 api-server sandra-ia")
@@ -75,6 +77,16 @@ def _report(after: Sequence[ServiceSnapshot], as_json: bool) -> None:
         emit_json({"schema": SCHEMA, "services": [service.to_json() for service in after]})
     else:
         emit("".join(f"{printable(line(service))}\n" for service in after))
+
+
+def _tell_failures(record: InstanceRecord, after: Sequence[ServiceSnapshot]) -> None:
+    """On stderr: what each that is over had to say."""
+    from supervisor.cli.failure import last_words
+
+    for service in after:
+        if service.state in ("FATAL", "EXITED") and not service.is_up:
+            for text in last_words(record, service, stays=True):
+                note(f"{service.name} | {text}")
 
 
 def line(service: ServiceSnapshot) -> str:

@@ -36,10 +36,17 @@ def test_help_has_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> N
     assert all(f"portsup {name}" in line for line in examples)
 
 
+NEVER_INHERITED = {("down", "data"), ("down", "yes")}
+"""They remove files for good."""
+
+
 @every_command
 def test_each_option_can_come_from_the_environment(name: str) -> None:
     """PORTSUP_ and the long name, and the help says so."""
     for option in options(name):
+        if (name, option.name) in NEVER_INHERITED:
+            assert option.envvar is None
+            continue
         long = max(option.opts, key=len).removeprefix("--")
         names = [option.envvar] if isinstance(option.envvar, str) else list(option.envvar or ())
         assert f"PORTSUP_{long.upper().replace('-', '_')}" in names, option.name

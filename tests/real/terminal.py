@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyte
 from harness import LOOK_EVERY, wait_until
 
 CTRL_C, CTRL_BACKSLASH = b"\x03", b"\x1c"
@@ -25,10 +26,15 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 class Terminal:
-    def __init__(self, command: Sequence[str], cwd: Path, environ: Mapping[str, str]) -> None:
-        """`command` leads a session on it, as a shell's job would be in its foreground group."""
+    def __init__(
+        self, command: Sequence[str], cwd: Path, environ: Mapping[str, str], size: tuple[int, int] = (80, 24)
+    ) -> None:
+        """`command` leads a session on it, as a shell's job would be in its foreground group. `size` in
+        columns and rows."""
         self.command = command
+        self._size = size
         self._keyboard, self._line = pty.openpty()
+        termios.tcsetwinsize(self._line, (size[1], size[0]))
         self.settings = termios.tcgetattr(self._line)
         self._shown = bytearray()
         self.process = subprocess.Popen(
@@ -47,11 +53,22 @@ class Terminal:
         self._read(0)
         return self._shown.decode(errors="replace").replace("\r\n", "\n")
 
+    @property
+    def rows(self) -> list[str]:
+        """What stands on it now, without spaces at the end of rows and empty rows at its own end."""
+        shown = pyte.Screen(*self._size)
+        pyte.Stream(shown).feed(self.screen.replace("\n", "\r\n"))
+        return "\n".join(row.rstrip() for row in shown.display).rstrip().split("\n")
+
     def _read(self, seconds: float) -> None:
         """What is there, or comes within `seconds`."""
         while select.select([self._keyboard], [], [], seconds)[0]:
             self._shown += os.read(self._keyboard, 65536)
             seconds = 0
+
+    def write(self, text: bytes) -> None:
+        """As another command would."""
+        os.write(self._line, text)
 
     def type(self, key: bytes) -> None:
         """The kernel takes it up soon."""
