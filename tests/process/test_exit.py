@@ -30,3 +30,32 @@ def test_an_exit_status_in_words(status: int, words: str, ok: bool) -> None:
 def test_an_exit_that_nobody_saw_is_unknown() -> None:
     """With neither code nor signal it is no success either."""
     assert (str(Exit()), Exit().ok) == ("unknown", False)
+
+
+@pytest.mark.parametrize(
+    ("ended", "explained"),
+    [
+        (Exit(code=1), "code 1"),
+        (Exit(code=126), "code 126 (not executable)"),
+        (Exit(code=127), "code 127 (command not found)"),
+        (Exit(code=128), "code 128"),
+        (Exit(code=137), "code 137 (signal KILL: killed; out of memory?)"),
+        (Exit(code=139), "code 139 (signal SEGV: segmentation fault)"),
+        (Exit(code=143), "code 143 (signal TERM: terminated)"),
+        (Exit(code=255), "code 255"),
+        (Exit(signal=9), "signal KILL (killed; out of memory?)"),
+        (Exit(signal=10), "signal USR1"),
+        (Exit(signal=40), "signal 40"),
+        (Exit(), "unknown"),
+    ],
+)
+def test_what_an_exit_mostly_means(ended: Exit, explained: str) -> None:
+    """For people; and the plain words, which travel in snapshots, tell the same exit again."""
+    assert ended.explained() == explained
+    assert Exit.from_words(str(ended)) == ended
+
+
+@pytest.mark.parametrize("text", ["", "code", "code x", "signal NONE", "else"])
+def test_other_words_tell_no_exit(text: str) -> None:
+    """They may come from another program."""
+    assert Exit.from_words(text) == Exit()

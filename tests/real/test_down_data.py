@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -64,12 +65,16 @@ def test_asked_first(portsup: Portsup, stack: Path) -> None:
         assert portsup.instance(1)["state"] == "running"
         terminal = Terminal([*COMMAND, "down", "--data"], portsup.cwd, portsup.home.environ, (200, 24))
         try:
-            wait_until(lambda t=terminal: "(1 file, " in t.screen and "[y/N]" in t.screen, 10)
+            wait_until(partial(_asks, terminal), 10)
             terminal.type(answer)
             assert terminal.wait() == code
         finally:
             terminal.close()
     assert folders(portsup.home) == []
+
+
+def _asks(terminal: Terminal) -> bool:
+    return "(1 file, " in terminal.screen and "[y/N]" in terminal.screen
 
 
 def test_links_and_read_only_folders(portsup_home: Home, stack: Path, tmp_path: Path) -> None:

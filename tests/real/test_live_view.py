@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -33,11 +33,13 @@ def gated(gate: Path, **keys: object) -> dict[str, object]:
 
 
 @contextlib.contextmanager
-def up(portsup: Portsup, size: tuple[int, int] = (80, 24), **environ: str) -> Iterator[Terminal]:
+def up(
+    portsup: Portsup, size: tuple[int, int] = (80, 24), environ: Mapping[str, str] | None = None
+) -> Iterator[Terminal]:
     """On a terminal that knows colours, unless `environ` says otherwise."""
     known = {name: value for name, value in portsup.home.environ.items() if name != "NO_COLOR"}
     command = [*COMMAND, "up", "-i", "1"]
-    terminal = Terminal(command, portsup.cwd, {**known, "TERM": "xterm", **environ}, size)
+    terminal = Terminal(command, portsup.cwd, {**known, "TERM": "xterm", **(environ or {})}, size)
     try:
         yield terminal
     finally:
@@ -125,7 +127,7 @@ def test_plain_lines_for_who_wants_them(
     """No control codes at all."""
     command = [sys.executable, "-I", "-S", "-c", "print('one')"]
     write_stack(portsup.cwd, {"web": {"command": command}}, base_port=ports_block)
-    with up(portsup, **environ) as terminal:
+    with up(portsup, environ=environ) as terminal:
         assert terminal.wait() == 0
         assert "\x1b" not in terminal.screen
         assert "started, pid" in terminal.screen
