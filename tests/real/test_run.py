@@ -210,10 +210,13 @@ def test_a_service_that_fails_to_start(portsup: Portsup, portsup_home: Home, por
     done = portsup.run("run", "--", "echo", "ran")
     assert (done.returncode, done.stdout) == (1, "")
     said = done.stderr.splitlines()
-    assert said[-3:] == [
+    assert said[-6:] == [
         "portsup: not every service is ready",
         "  test instance 1: db is EXITED: ended with code 4",
-        "    db | no database",
+        "    db | the last line that it printed:",
+        "    db |   no database",
+        "    db | it ended with code 4",
+        "    db | `portsup logs db -n 100` shows more",
     ]
     assert_gone(portsup_home, ports_block)
 

@@ -51,4 +51,4 @@ def test_an_event_with_anything_in_it(tmp_path: Path) -> None:
     entry = json.loads(line)
     assert (entry["level"], entry["event"], entry["instance"], entry["service"]) == ("error", "bug", 3, "web")
     assert (entry["path"], entry["text"], entry["message"]) == ("/x", "\udcff", "what\nhappened")
-    assert said == [("error", "web", "what\nhappened")]
+    assert said == [("error", "bug", "web", "what\nhappened")]
