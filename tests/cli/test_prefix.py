@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.cli.prefix import prefixer, prefixes
-from supervisor.lines import LINE_MAX
+from supervisor.lines import LINE_MAX, colours
 
 
 @given(st.lists(st.binary(max_size=20).map(lambda data: data.replace(b"\xff", b"\n"))))
@@ -39,3 +39,9 @@ def test_prefixes_are_aligned_and_keep_their_colours() -> None:
     plain = prefixes(known, known, colour=False)
     assert plain == [b"a      | ", b"longer | "]
     assert prefixes(["longer"], known, colour=True) == [prefixes(known, known, colour=True)[1]]
+
+
+def test_colours_are_steady() -> None:
+    """`up` knows services in the order in which they start, `logs` by name."""
+    assert colours(["web", "db", "api"]) == colours(["api", "db", "web"])
+    assert len(set(colours(["web", "db", "api"]).values())) == 3

@@ -248,7 +248,7 @@ def test_status_watch_redraws_in_place(instance: Instance, portsup_home: Home, t
         terminal.type(CTRL_C)
         assert terminal.wait() == 130
         assert "\x1b[32mRUNNING" in terminal.screen
-        assert [row.split()[0] for row in terminal.rows] == ["instance", "1"]
+        assert [row.split()[0] for row in terminal.rows] == ["instance", "1", "1"]
 
 
 def test_status_of_none(portsup: Portsup, config: Path) -> None:
