@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness import COMMAND, ROOT, Home, assert_nothing_left, write_stack
 
-(SCRIPT,) = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "worktrees.md").read_text(), re.DOTALL)
+SCRIPT, _about_data = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "worktrees.md").read_text(), re.DOTALL)
 GIT = ("git", "-c", "user.name=Ada", "-c", "user.email=ada@example.org")
 
 
