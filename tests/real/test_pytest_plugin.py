@@ -207,7 +207,7 @@ def test_a_service_that_fails_is_shown(
     pytester.makepyfile("def test_one(portsup_instance): pass")
     result = run(pytester)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*db is EXITED: ended with code 4", "*db | no database"])
+    result.stdout.fnmatch_lines(["*db is EXITED: ended with code 4", "*db |   no database"])
     assert_gone(portsup_home)
 
 

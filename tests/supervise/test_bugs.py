@@ -43,7 +43,7 @@ def test_a_failing_watcher_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_event_with_anything_in_it(tmp_path: Path) -> None:
     """Whatever a field holds, the line is one JSON object."""
-    said: list[tuple[str, str | None, str]] = []
+    said: list[tuple[str, str, str | None, str]] = []
     log = EventLog(tmp_path / "logs" / "events", lambda *line: said.append(line), instance=3)
     log.error("bug", "what\nhappened", service="web", path=Path("/x"), text="\udcff")
     log.close()
