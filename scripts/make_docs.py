@@ -1,5 +1,5 @@
-"""Writes the pages of docs/ that say what the code says: commands.md, faults.md, and the tables of
-services.md."""
+"""Writes the pages of docs/ that say what the code says: commands.md, faults.md, the tables of
+services.md, and the picture of `portsup status`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from picture import status_picture
 
 from supervisor.cli.main import COMMANDS, cli
 from supervisor.config import keys
@@ -33,8 +34,9 @@ FAULTS_HEAD = """\
 # Faults
 
 What portsup survives. For each of these there is a test that makes it happen, with real processes,
-sockets and files, and asserts what comes of it: `scripts/test tests/real/faults`. What was measured and
-counted stands in [reliability.md](reliability.md). `scripts/make_docs` writes this page from the tests.
+sockets and files, and asserts what comes of it: `scripts/test tests/real/faults`, where the file of fault 7 is
+`test_07_….py`. What was measured and counted stands in [reliability.md](reliability.md). `scripts/make_docs`
+writes this page from the tests.
 
 | | what happens | what comes of it |
 | ---: | --- | --- |
@@ -56,6 +58,9 @@ KEYS_HEAD = """\
 | --- | --- | --- | --- |
 """
 
+PIPE = "<code>&#124;</code>"
+"""In a table, `|` is read in two ways: GitHub needs a backslash before it, and MkDocs shows that."""
+
 _FAULT = re.compile(r"Fault (?P<number>\d+): (?P<fault>.+?)\.?\n\n(?P<outcome>.+)", re.DOTALL)
 
 
@@ -63,6 +68,7 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs" / "commands.md": commands(),
         SERVICES: services(SERVICES.read_text()),
+        ROOT / "docs" / "images" / "status.svg": status_picture(),
         ROOT / "docs" / "faults.md": FAULTS_HEAD + "\n".join([*_rows(), ""]),
     }
 
@@ -93,7 +99,8 @@ def services(page: str) -> str:
 
 def _key_row(name: str, key: Key) -> str:
     default = key.otherwise if key.default is None else f"`{json.dumps(key.default)}`"
-    cells = [f"`{name}`", key.type.words, default, key.meaning.replace("|", r"\|")]
+    meaning = key.meaning.replace("`|`", PIPE)
+    cells = [f"`{name}`", key.type.words, default, meaning]
     return f"| {' | '.join(cells)} |"
 
 
@@ -102,7 +109,7 @@ def _rows() -> Iterator[str]:
         told = _FAULT.fullmatch(ast.get_docstring(ast.parse(file.read_text())) or "")
         assert told is not None, f"{file}: its docstring has another form"
         fault, outcome = (" ".join(told[part].split()) for part in ("fault", "outcome"))
-        yield f"| [{told['number']}](../tests/real/faults/{file.name}) | {fault} | {outcome} |"
+        yield f"| {told['number']} | {fault} | {outcome} |"
 
 
 if __name__ == "__main__":

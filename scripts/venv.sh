@@ -15,7 +15,7 @@ if [ -n "${PORTSUP_PYTHON-}" ]; then
   venv=$root/.venv-${venv#python}
 fi
 
-# use_venv STAMP: what STAMP (.installed, or .installed-dev for the developers' tools too) stands for.
+# use_venv STAMP: what STAMP stands for: .installed, or .installed-GROUP for a group of pyproject.toml too.
 use_venv() {
   is_complete "$1" && return
   echo "portsup: setting up ${venv##*/} (once)…" >&2
@@ -50,12 +50,12 @@ one_at_a_time() {
 set_up() {
   ! is_complete "$1" || return 0
   works .installed || { find_python && quietly "$python" -m venv --clear "$venv"; } || return
-  rm -f "$venv/.installed" "$venv/.installed-dev"
+  rm -f "$venv/.installed" "$venv/$1"
   if [ "$1" = .installed ]; then
     install -e "$root[web]" || return
   else
-    install 'pip>=25.1' && install -e "$root[web]" --group "$root/pyproject.toml:dev" || return
-    echo "$venv" >"$venv/.installed-dev"
+    install 'pip>=25.1' && install -e "$root[web]" --group "$root/pyproject.toml:${1#.installed-}" || return
+    echo "$venv" >"$venv/$1"
   fi
   echo "$venv" >"$venv/.installed"
 }
