@@ -34,9 +34,9 @@ FAULTS_HEAD = """\
 # Faults
 
 What portsup survives. For each of these there is a test that makes it happen, with real processes,
-sockets and files, and asserts what comes of it: `scripts/test tests/real/faults`, where the file of fault 7 is
-`test_07_….py`. What was measured and counted stands in [reliability.md](reliability.md). `scripts/make_docs`
-writes this page from the tests.
+sockets and files, and asserts what comes of it: `scripts/test tests/real/faults`, where the file of
+fault 7 is `test_07_….py`. What was measured and counted stands in [reliability.md](reliability.md).
+`scripts/make_docs` writes this page from the tests.
 
 | | what happens | what comes of it |
 | ---: | --- | --- |

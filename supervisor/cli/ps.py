@@ -65,7 +65,7 @@ def _row(record: InstanceRecord, seen: InstanceSnapshot) -> InstanceRow:
         base_port=record.base_port,
         worktree=record.worktree,
         pid=record.supervisor.pid,
-        ready=sum(service.ready for service in seen.services) if seen.services else None,
+        ready=sum(service.is_up for service in seen.services) if seen.services else None,
         total=len(seen.services) or None,
         age_s=round(max(_age(record), 0.0), 1),
     )

@@ -63,7 +63,7 @@ def home_as_tilde(path: str) -> str:
 
 
 def status_view(instances: Sequence[InstanceSnapshot], others: Mapping[str, int] | None = None) -> View:
-    """Every service of `instances`, and below them why some are not RUNNING.
+    """Every service of `instances`, and below them why some are not up.
 
     `others` gives the uid for the id of each that is another user's, and so can't be asked.
     """
@@ -144,7 +144,7 @@ def _others(instance: InstanceSnapshot, uid: int) -> str:
 
 
 def _reason(service: ServiceSnapshot) -> str | None:
-    if service.state == "RUNNING" and service.shield != "lost":
+    if service.is_up and service.shield != "lost":
         return None
     parts = [service.reason] if service.reason else []
     if service.exit is not None and service.exit not in (service.reason or ""):
