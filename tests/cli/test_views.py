@@ -206,7 +206,9 @@ def test_port_ranges_keep_the_order(ports: tuple[int, ...], text: str) -> None:
 
 def test_a_job_that_is_done_needs_no_explanation() -> None:
     """One that has ended with code 0 has its row alone; one that failed says how, below."""
-    job = SERVICE._replace(name="migrate", state="EXITED", pid=None, exit="code 0", reason="ended with code 0")
+    job = SERVICE._replace(
+        name="migrate", state="EXITED", pid=None, exit="code 0", reason="ended with code 0"
+    )
     failed = job._replace(name="seed", exit="code 3", reason="ended with code 3")
     view = views.status_view([INSTANCE._replace(services=(job, failed))])
     assert list(view.lines) == ["1 seed: ended with code 3"]
