@@ -267,18 +267,19 @@ def test_status_outside_of_any_worktree(portsup: Portsup) -> None:
 
 
 def test_ps_lists_the_machine(instance: Instance, second: Instance, portsup: Portsup, tmp_path: Path) -> None:
-    """From any folder."""
+    """From any folder; a job that is done counts as up."""
+    instance.services = (*instance.services, unit("migrate", 6020, "EXITED", exit="code 0"))
     second.services = (unit("api", 6100), unit("web", 6110, "FATAL"))
     outside = tmp_path / "elsewhere"
     outside.mkdir()
     rows = portsup.run("ps", cwd=outside).stdout.splitlines()[1:]
     worktree = str(tmp_path.resolve())
     assert [row.split()[:7] for row in rows] == [
-        ["qwen", "1", "running", "6000", worktree, str(os.getpid()), "2/2"],
+        ["qwen", "1", "running", "6000", worktree, str(os.getpid()), "3/3"],
         ["qwen", "2", "running", "6100", worktree, str(os.getpid()), "1/2"],
     ]
     listed = portsup.ask("ps", cwd=outside)["instances"]
-    assert [(row["instance"], row["ready"], row["total"]) for row in listed] == [(1, 2, 2), (2, 1, 2)]
+    assert [(row["instance"], row["ready"], row["total"]) for row in listed] == [(1, 3, 3), (2, 1, 2)]
     age = os_facts.age(second.record.supervisor)
     assert all(abs(row["age_s"] - age) < 60 and row["uid"] == os.getuid() for row in listed)
 
