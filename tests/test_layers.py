@@ -21,6 +21,7 @@ LEAVES = frozenset(
         "records",
         "lines",
         "masking",
+        "modes",
         "region",
         "terminal",
         "platform",

@@ -40,6 +40,7 @@ from supervisor.supervise.timings import Timings
 if TYPE_CHECKING:
     from supervisor.cli.herald import Herald
     from supervisor.control.server import ControlServer
+    from supervisor.process.pty import Size
     from supervisor.supervise.errand import Errand
     from supervisor.supervise.progress import Progress
     from supervisor.supervise.reload import Reloader
@@ -114,8 +115,8 @@ def _claim(order: Order, stack: ExitStack) -> _Instance:
 
 def _descriptors(plan: Plan) -> int:
     """How many a supervisor of this plan has open, or somewhat fewer: locks and perhaps a listening socket,
-    and a service's log, output and exit."""
-    return INHERITED_FD_MIN + sum(3 + 2 * len(unit.pools) for unit in plan.units)
+    and a service's log, output, exit and perhaps its terminal."""
+    return INHERITED_FD_MIN + sum(3 + unit.service.tty + 2 * len(unit.pools) for unit in plan.units)
 
 
 def _give_back(reservations: list[Reservation]) -> None:
@@ -171,6 +172,7 @@ class _Instance:
             data_dir=self._data_dir,
             environ=environment(),
             clock=clock,
+            terminal_size=self._terminal_size,
         )
 
     def run(self, link: GuardLink, announce: Announce) -> int:
@@ -212,7 +214,7 @@ class _Instance:
             data_dir=self._data_dir,
         )
         socket = Path(self._record.socket)
-        server = ControlServer(socket, calls.dispatch, supervisor.report_bug)
+        server = ControlServer(socket, calls.dispatch, supervisor.report_bug, attach=calls.attach)
         door = _Door(server, lambda: link.report_socket(socket), lambda: self._announce(units, announce))
         return await supervisor.run(door, started)
 
@@ -310,6 +312,13 @@ class _Instance:
         if self._herald is None or self._herald.tells_failures:
             for line in last_words(self._record, service, stays=not ends and self._herald is None):
                 console.add(service.name, line, DIM)
+
+    def _terminal_size(self) -> Size:
+        """What is free beside the name on the terminal where a service's lines are shown, if they are."""
+        from supervisor.process.pty import USUAL_SIZE, Size
+
+        shown = self._console.size() if self._console and self._shows_lines else None
+        return Size(*shown) if shown else USUAL_SIZE
 
     # An errand
 

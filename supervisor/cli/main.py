@@ -57,6 +57,7 @@ COMMANDS: dict[str, Entry] = {
     "restart": Entry("supervisor.cli.units", "restart", "Restart services of a running instance."),
     "reload": Entry("supervisor.cli.reload", "reload", "Apply what has changed in services.toml."),
     "env": Entry("supervisor.cli.env", "env", "Print the instance's variables."),
+    "attach": Entry("supervisor.cli.attach", "attach", "Give the keyboard to a service that has a terminal."),
     "exec": Entry("supervisor.cli.exec", "exec_", "Run a command with the instance's variables."),
     "run": Entry("supervisor.cli.run", "run", "Run a command with an instance that is there for it alone."),
     "check": Entry("supervisor.cli.check", "check", "Check services.toml and show the plan for an instance."),

@@ -198,6 +198,12 @@ SERVICE: Keys = {
         Type(log, "[table](#log)", {}, keys=LOG), "how much of its output is kept", otherwise="see there"
     ),
     "watch": Key(GLOBS, "restart it when one of these files [changes](#watch)"),
+    "tty": Key(
+        BOOLEAN,
+        "it runs on a [terminal of its own](#tty): it prints colours, and `portsup attach` gives it the "
+        "keyboard",
+        False,
+    ),
 }
 
 SERVICE_SLIPS = dict.fromkeys(

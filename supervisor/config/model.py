@@ -154,6 +154,7 @@ class Service(NamedTuple):
     stop: Stop = Stop()
     shield: ShieldMode = ShieldMode.TREE
     socket: bool = False
+    tty: bool = False
     on_lost: OnLost = OnLost.STOP
     log: LogLimits = LogLimits()
     watch: tuple[str, ...] = ()

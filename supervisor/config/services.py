@@ -26,6 +26,7 @@ _AS_READ = (
     "stop",
     "shield",
     "socket",
+    "tty",
     "on_lost",
     "log",
     "watch",

@@ -89,6 +89,10 @@ class Client:
             raise not_running(self._record, "it answers what it wasn't asked")
         return reply.result
 
+    def take_over(self) -> tuple[socket.socket, bytes]:
+        """After `attach`: the socket, and what has come behind the result."""
+        return self._socket, bytes(self._received)
+
     def fileno(self) -> int:
         """Of the socket, for whoever waits until an answer begins."""
         return self._socket.fileno()

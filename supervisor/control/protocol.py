@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from supervisor.errors import ExitCode, PortsupError
 
@@ -32,7 +32,12 @@ PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR =
 FAILED = -32000
 """The call was understood and failed; `data` is a PortsupError as JSON."""
 
-METHODS = ("snapshot", "down", "start", "stop", "restart", "reload", "wait", "env", "stats")
+METHODS = ("snapshot", "down", "start", "stop", "restart", "reload", "wait", "env", "stats", "attach", "resize")
+
+ATTACH = "attach"
+"""After its result the connection is no longer one of lines, as after HTTP's Upgrade: whatever the client
+sends is typed, and it gets news (see `news`), until one of the two hangs up. A client sends nothing before
+it has the result."""
 
 UNHURRIED = frozenset({"start", "stop", "restart", "reload", "wait"})
 """Answered when done, however long that takes: a client waits without limit unless told otherwise."""
@@ -84,6 +89,26 @@ def error(id_: Id | None, code: int, message: str, data: PortsupError | None = N
     if data is not None:
         problem["data"] = data.to_json()
     return _line({"id": id_, "error": problem})
+
+
+def news(output: bytes, typed: int, ended: str | None) -> bytes:
+    """What a client that is attached gets, again and again: a line of JSON that says how many bytes of
+    output follow it, how many of the client's have been typed by now, and, in the last one, why it is the
+    last."""
+    return _line({"bytes": len(output), "typed": typed, "ended": ended}) + output
+
+
+def parse_news(line: bytes) -> tuple[int, int, str | None]:
+    """Bytes that follow, bytes typed, and why nothing follows those. Raises BadMessageError."""
+    message = _parse(line)
+    count, typed, ended = (message.get(key) for key in ("bytes", "typed", "ended"))
+    if not _is_count(count) or count > MAX_REPLY or not _is_count(typed) or not isinstance(ended, str | None):
+        raise BadMessageError(INVALID_REQUEST, "this is no news of a terminal")
+    return count, typed, ended
+
+
+def _is_count(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def parse_request(line: bytes) -> Request:

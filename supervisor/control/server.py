@@ -1,7 +1,7 @@
 """The supervisor's end of the control socket.
 
-The only file of the room that imports asyncio. Each connection is one task that answers its requests
-in their order; nothing that a client sends, or fails to read, reaches beyond its own connection.
+The only file of the room that imports asyncio, with `stream.py`. Each connection is one task that answers its
+requests in their order; nothing that a client sends, or fails to read, reaches beyond its own connection.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from supervisor import paths
 from supervisor.control import protocol
 from supervisor.control.peer import peer_uid
 from supervisor.control.protocol import Request
+from supervisor.control.stream import Attach, Stream, carry
 from supervisor.errors import PortsupError
 
 Dispatch = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
@@ -36,6 +37,12 @@ CLOSE_SECONDS = 1.0
 """How long calls that are under way may take to answer once the server closes."""
 
 
+class _Answer(NamedTuple):
+    message: bytes
+    stream: Stream | None = None
+    """What the connection carries from then on."""
+
+
 class _HungUpError(Exception):
     """The client is gone and nobody needs the answer."""
 
@@ -43,9 +50,18 @@ class _HungUpError(Exception):
 class ControlServer:
     """Listens on `path` and answers by `dispatch`."""
 
-    def __init__(self, path: Path, dispatch: Dispatch, on_bug: BugReport | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        dispatch: Dispatch,
+        on_bug: BugReport | None = None,
+        *,
+        attach: Attach | None = None,
+    ) -> None:
+        """`attach` answers the method of that name."""
         self._path = path
         self._dispatch = dispatch
+        self._attach = attach
         self._on_bug = on_bug
         self._server: asyncio.Server | None = None
         self._identity: tuple[int, int] | None = None
@@ -112,34 +128,36 @@ class ControlServer:
         finally:
             await connection.close()
 
-    async def _answer(self, line: bytes, hangup: asyncio.Future[Any]) -> bytes:
+    async def _answer(self, line: bytes, hangup: asyncio.Future[Any]) -> _Answer:
         try:
             request = protocol.parse_request(line)
         except protocol.BadMessageError as bad:
-            return protocol.error(bad.id, bad.code, bad.message)
+            return _Answer(protocol.error(bad.id, bad.code, bad.message))
         try:
-            value = await self._call(request, hangup)
+            value, stream = await self._call(request, hangup)
         except PortsupError as failure:
-            return protocol.error(request.id, protocol.FAILED, failure.message, failure)
+            return _Answer(protocol.error(request.id, protocol.FAILED, failure.message, failure))
         except _HungUpError:
-            return b""
+            return _Answer(b"")
         except ValueError as wrong:
-            return protocol.error(request.id, protocol.INVALID_PARAMS, f"wrong params: {wrong}")
+            return _Answer(protocol.error(request.id, protocol.INVALID_PARAMS, f"wrong params: {wrong}"))
         except Exception as bug:
-            return self._excuse(request, bug)
+            return _Answer(self._excuse(request, bug))
         try:
-            return protocol.result(request.id, value)
+            return _Answer(protocol.result(request.id, value), stream)
         except (TypeError, ValueError) as bug:
-            return self._excuse(request, bug)
+            return _Answer(self._excuse(request, bug))
 
-    async def _call(self, request: Request, hangup: asyncio.Future[Any]) -> Any:
+    async def _call(self, request: Request, hangup: asyncio.Future[Any]) -> tuple[Any, Stream | None]:
+        if request.method == protocol.ATTACH and self._attach is not None:
+            return self._attach(request.params)
         call = asyncio.ensure_future(self._dispatch(request.method, request.params))
         try:
             if request.method in protocol.ABANDONABLE:
                 await asyncio.wait({call, hangup}, return_when=asyncio.FIRST_COMPLETED)
                 if not call.done() and hangup.result() is None:
                     raise _HungUpError
-            return await call
+            return await call, None
         finally:
             call.cancel()
 
@@ -160,7 +178,7 @@ class _Connection:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        answer: Callable[[bytes, asyncio.Future[Any]], Awaitable[bytes]],
+        answer: Callable[[bytes, asyncio.Future[Any]], Awaitable[_Answer]],
     ) -> None:
         self._reader = reader
         self._writer = writer
@@ -179,10 +197,26 @@ class _Connection:
         while (line := await upcoming) is not None and not self._finishing:
             self._answering = True
             upcoming = self._read_ahead()
-            await self._send(await self._answer(line, upcoming))
+            answer = await self._answer(line, upcoming)
+            if answer.stream is not None:
+                await self._become(answer.stream, answer.message, upcoming)
+                return
+            await self._send(answer.message)
             self._answering = False
         if self._overrun:
             await self.refuse(f"a request has at most {protocol.MAX_LINE} bytes")
+
+    async def _become(self, stream: Stream, message: bytes, upcoming: asyncio.Task[bytes | None]) -> None:
+        """No further call follows; what has been read ahead is for `stream` already."""
+        try:
+            upcoming.cancel()
+            await asyncio.wait({upcoming})
+            early = b"" if upcoming.cancelled() else upcoming.result()
+            await self._send(message)
+            if early is not None:
+                await carry(stream, self._reader, self._writer, early)
+        finally:
+            stream.close()
 
     def finish(self) -> None:
         """Answer the call that is under way, then no further one."""

@@ -92,12 +92,19 @@ class Child:
     exit_fd: int
     """Becomes readable when it exits; -1 once closed."""
     output_fd: int
-    """Read end of the pipe that stdout and stderr share, non-blocking; -1 once closed."""
+    """Read end of the pipe that stdout and stderr share, or our end of its terminal, non-blocking; -1 once
+    closed."""
+    terminal_fd: int
+    """Its own end of its terminal; -1 without one, or once closed. Kept open, so that ours is never at its
+    end: a child may close its terminal and open it again."""
 
-    def __init__(self, popen: subprocess.Popen[bytes], exit_fd: int, output_fd: int) -> None:
+    def __init__(
+        self, popen: subprocess.Popen[bytes], exit_fd: int, output_fd: int, terminal_fd: int = -1
+    ) -> None:
         self.pid = popen.pid
         self.exit_fd = exit_fd
         self.output_fd = output_fd
+        self.terminal_fd = terminal_fd
         self._popen = popen
         self._exit: Exit | None = None
 
@@ -155,8 +162,8 @@ class Child:
         self.close()
 
     def close(self) -> None:
-        """Close both descriptors; safe to call twice."""
-        for descriptor in (self.exit_fd, self.output_fd):
+        """Close all descriptors; safe to call twice."""
+        for descriptor in (self.exit_fd, self.output_fd, self.terminal_fd):
             if descriptor >= 0:
                 os.close(descriptor)
-        self.exit_fd = self.output_fd = -1
+        self.exit_fd = self.output_fd = self.terminal_fd = -1

@@ -20,6 +20,8 @@ from supervisor.process.handdown import receiver
 if TYPE_CHECKING:
     import subprocess
 
+    from supervisor.process.pty import Size
+
 OUTPUT_PIPE_BYTES = 1 << 18
 """A child that prints in bursts isn't blocked. pipe(7) gives an unprivileged user 64 MiB for all pipes."""
 
@@ -30,6 +32,7 @@ EXHAUSTED = {  # what may pass by itself
     errno.ENFILE: ("the machine has no file descriptors left", "see /proc/sys/fs/file-max"),
     errno.EAGAIN: ("no processes are left", "raise the limit: ulimit -u, or the container's pids limit"),
     errno.ENOMEM: ("no memory is left", None),
+    errno.ENOSPC: ("no pseudo-terminals are left", "see /proc/sys/kernel/pty/max"),
 }
 
 
@@ -51,6 +54,8 @@ class ChildSpec(NamedTuple):
     """What errors call argv's first word, where that was filled in and may hold a secret."""
     listening_fd: int | None = None
     """A socket that the child gets as descriptor 3, with its pid in LISTEN_PID."""
+    terminal: Size | None = None
+    """It gets a terminal of this size, which controls its session, in place of a pipe for its output."""
 
 
 def spawn(spec: ChildSpec) -> Child:
@@ -59,6 +64,8 @@ def spawn(spec: ChildSpec) -> Child:
     A program's path with a slash is relative to `spec.cwd`; a name without one is looked up in the
     PATH of `spec.env`. Nothing is left behind on an error.
     """
+    if spec.terminal is not None:
+        return _spawn_on_terminal(spec, spec.terminal)
     try:
         read_end, write_end = os.pipe()
     except OSError as error:
@@ -71,6 +78,21 @@ def spawn(spec: ChildSpec) -> Child:
         raise _explain(spec, error) from error
     finally:
         os.close(write_end)
+
+
+def _spawn_on_terminal(spec: ChildSpec, size: Size) -> Child:
+    from supervisor.process.pty import open_pair
+
+    try:
+        ours, childs = open_pair(size)
+    except OSError as error:
+        raise _explain(spec, error) from error
+    try:
+        return _adopt(_popen(spec, childs), ours, childs)
+    except (OSError, ValueError) as error:
+        os.close(ours)
+        os.close(childs)
+        raise _explain(spec, error) from error
 
 
 def _prepare_output(read_end: int) -> None:
@@ -89,12 +111,22 @@ def _popen(spec: ChildSpec, output: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         _command(spec),
         cwd=spec.cwd,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL if spec.terminal is None else output,
         stdout=output,
         stderr=output,
         start_new_session=True,
-        **_passed_on(spec),
+        **_on_terminal(spec, _passed_on(spec)),
     )
+
+
+def _on_terminal(spec: ChildSpec, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Popen's `arguments`, for a child that may have a terminal: to take it is something to do after setsid
+    and before exec, at the price of a fork whose cost grows with our memory."""
+    if spec.terminal is None:
+        return arguments
+    from supervisor.process.pty import after
+
+    return {**arguments, "preexec_fn": after(arguments.get("preexec_fn"))}
 
 
 def _passed_on(spec: ChildSpec) -> dict[str, Any]:
@@ -127,10 +159,10 @@ def _command(spec: ChildSpec) -> list[str]:
     return [SHELL, "-c", *spec.argv] if spec.shell else list(spec.argv)
 
 
-def _adopt(popen: subprocess.Popen[bytes], output_fd: int) -> Child:
-    """The caller closes `output_fd` if this fails; the process is ended here."""
+def _adopt(popen: subprocess.Popen[bytes], output_fd: int, terminal_fd: int = -1) -> Child:
+    """The caller closes both descriptors if this fails; the process is ended here."""
     try:
-        return Child(popen, os_facts.open_exit_fd(popen.pid), output_fd)
+        return Child(popen, os_facts.open_exit_fd(popen.pid), output_fd, terminal_fd)
     except BaseException:
         os.killpg(popen.pid, signal.SIGKILL)  # it may have forked already
         popen.wait()

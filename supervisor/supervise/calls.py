@@ -15,6 +15,8 @@ from supervisor.supervise.timings import Timings
 from supervisor.supervise.unit import Unit
 
 if TYPE_CHECKING:
+    from supervisor.process.pty import Size
+    from supervisor.supervise.keyboard import Keyboard, Viewer
     from supervisor.supervise.reload import Reloader
 
 Params = Mapping[str, Any]
@@ -26,6 +28,46 @@ def _timeout(value: object) -> float | None:
         return None if value is None else durations.seconds(value)
     except ValueError as wrong:
         raise ValueError(f"timeout {wrong}") from wrong
+
+
+LARGEST = 1000
+"""Rows, columns or lines: more are a mistake, and some programs allocate what they are told."""
+
+
+def _size(params: Params) -> Size | None:
+    """Raises ValueError for what is no terminal's."""
+    rows, columns = params.get("rows"), params.get("columns")
+    if rows is None and columns is None:
+        return None
+    from supervisor.process.pty import Size
+
+    return Size(_count("rows", rows, 1), _count("columns", columns, 1))
+
+
+def _lines(params: Params) -> int:
+    return _count("lines", params.get("lines", 0), 0)
+
+
+def _count(name: str, value: object, least: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= LARGEST:
+        raise ValueError(f"{name} is a number from {least} to {LARGEST}")
+    return value
+
+
+def _keyboard(unit: Unit) -> Keyboard:
+    """Raises PortsupError if the service has no terminal now."""
+    if not unit.plan.service.tty:
+        raise UsageError(
+            f"{unit.name} has no terminal",
+            hint=f"write `tty = true` into [services.{unit.name}], and start the instance anew",
+        )
+    if unit.keyboard is None:
+        because = f": {unit.reason}" if unit.reason else ""
+        raise PortsupError(
+            f"{unit.name} does not run, it is {unit.state}{because}",
+            hint=f"`portsup start {unit.name}` starts it; `portsup logs {unit.name}` shows what it printed",
+        )
+    return unit.keyboard
 
 
 class Calls:
@@ -56,6 +98,7 @@ class Calls:
             "wait": self._wait,
             "env": self._env,
             "stats": self._stats,
+            "resize": self._resize,
         }
 
     async def dispatch(self, method: str, params: Params) -> Any:
@@ -122,6 +165,21 @@ class Calls:
                 data_dir=self._data_dir,
             )
         return self._launcher.prepare(self._unit(service).plan).set_here
+
+    def attach(self, params: Params) -> tuple[Any, Viewer]:
+        """One more at the terminal of a service; what they see and type goes through the Viewer.
+
+        Raises PortsupError if it has none, ValueError for wrong params.
+        """
+        unit, size, lines = self._unit(params.get("service")), _size(params), _lines(params)
+        return {"pid": unit.snapshot().pid}, _keyboard(unit).attach(size, lines)
+
+    async def _resize(self, params: Params) -> Any:
+        size = _size(params)
+        if size is None:
+            raise ValueError("rows and columns are missing")
+        _keyboard(self._unit(params.get("service"))).resize(size)
+        return {}
 
     async def _stats(self, _params: Params) -> Any:
         return {"services": self._timings.to_json()}

@@ -78,6 +78,14 @@ class Console:
             self._prefix(service or "portsup", 2) + time.strftime("%H:%M:%S ").encode() + text + b"\n"
         )
 
+    def size(self) -> tuple[int, int] | None:
+        """Rows, and the columns that a service's line has beside its name; None where that is no terminal."""
+        if not self._terminal[self._lines_to]:
+            return None
+        columns, rows = os.get_terminal_size(self._lines_to)
+        beside = columns - self._width - len(" | ")
+        return (rows, beside) if rows > 0 and beside > 0 else None
+
     def _shown(self, lines: bytes, fd: int) -> bytes:
         if not self._terminal[fd]:
             return lines

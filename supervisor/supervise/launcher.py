@@ -7,9 +7,9 @@ takes longer than their spawns, and meanwhile they already come up.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from supervisor import masking
 from supervisor.clock import Clock
@@ -19,6 +19,9 @@ from supervisor.ports.reserve import InstanceClaim, Reservation, listening_of
 from supervisor.process.child import Child
 from supervisor.process.reap import Forest
 from supervisor.process.spawn import ChildSpec, marker, spawn
+
+if TYPE_CHECKING:
+    from supervisor.process.pty import Size
 
 
 class Started(NamedTuple):
@@ -43,7 +46,9 @@ class Launcher:
         data_dir: Path,
         environ: Mapping[str, str],
         clock: Clock,
+        terminal_size: Callable[[], Size],
     ) -> None:
+        """`terminal_size`: of the terminal that a service with `tty` gets."""
         self.plan = plan
         self._claim = claim
         self._common: Common | None = None
@@ -54,6 +59,7 @@ class Launcher:
         self._data_dir = data_dir
         self._environ = environ
         self._clock = clock
+        self._terminal_size = terminal_size
 
     @property
     def claimed(self) -> Mapping[str, Mapping[str, int]]:
@@ -100,6 +106,8 @@ class Launcher:
         prepared = self.prepare(unit)
         at = self._clock.now()
         spec = self._spec(unit, prepared, reservations, prepared.argv, extra)
+        if unit.service.tty:
+            spec = _with_terminal(spec, self._terminal_size())
         child = spawn(_with_socket(spec, unit.name, reservations))
         seconds = self._clock.now() - at
         self._forest.plant(unit.name, child, [_inode(r.lock.fd) for r in reservations])
@@ -139,6 +147,12 @@ def _with_socket(spec: ChildSpec, service: str, reservations: Iterable[Reservati
         return spec
     told = {variables.LISTEN_FDS: "1", variables.LISTEN_FDNAMES: service}
     return spec._replace(env={**spec.env, **told}, listening_fd=listening.fd)
+
+
+def _with_terminal(spec: ChildSpec, size: Size) -> ChildSpec:
+    from supervisor.process.pty import USUAL_TERM
+
+    return spec._replace(env={"TERM": USUAL_TERM, **spec.env}, terminal=size)
 
 
 def _inode(fd: int) -> tuple[int, int]:

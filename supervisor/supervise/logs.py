@@ -116,27 +116,33 @@ def last_of_file(data: bytes, room: int, *, at_line_end: bool) -> int | None:
 
 
 class Pump:
-    """From one child's pipe to its sinks, by chunks."""
+    """From one child's pipe or terminal to its sinks, by chunks."""
 
-    def __init__(self, fd: int, sinks: list[Sink]) -> None:
+    def __init__(self, fd: int, sinks: list[Sink], *, scant: int = CHUNK // 4) -> None:
+        """A read of fewer than `scant` bytes has emptied it. A terminal gives 4095 at most, however much is
+        there: with 1, only an empty one is."""
         self._fd = fd
         self._sinks = sinks
+        self._scant = scant
 
     def flow(self, chunks: int = 8) -> bool:
-        """Pass on what is there, at most `chunks` reads. False once the pipe is at its end."""
+        """Pass on what is there, at most `chunks` reads. False once the pipe is at its end, or the terminal
+        was hung up (EIO)."""
         for _ in range(chunks):
             try:
                 data = os.read(self._fd, CHUNK)
             except BlockingIOError:
                 return True
+            except OSError:
+                return False
             if not data:
                 return False
             for sink in self._sinks:
                 sink(data)
-            if len(data) < CHUNK // 4:
+            if len(data) < self._scant:
                 return True
         return True
 
     def drain(self) -> None:
-        """Pass on all that is there now; at most a pipe's worth, so that a flood can't hold us here."""
+        """Pass on all that is there now; at most what one holds, so that a flood can't hold us here."""
         self.flow(chunks=64)

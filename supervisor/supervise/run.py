@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from supervisor.config.model import Stop
 from supervisor.lines import Lines
@@ -17,6 +17,10 @@ from supervisor.process.child import Exit
 from supervisor.process.reap import Forest
 from supervisor.supervise.launcher import Started
 from supervisor.supervise.logs import Pump, Sink
+
+if TYPE_CHECKING:
+    from supervisor.supervise.keyboard import Keyboard
+    from supervisor.supervise.line_ends import LineEnds
 
 LOOK_AGAIN = 0.02
 """Seconds between looks at a tree that is being ended. Most ends are seen at once by SIGCHLD; this is
@@ -53,13 +57,29 @@ class Run:
         self._forest = forest
         self._report = report
         self._lines = [Lines(sink) for sink in line_sinks]
-        self._pump = Pump(self.child.output_fd, [log, *self._lines])
+        self.keyboard: Keyboard | None = None
+        self._line_ends: LineEnds | None = None
+        sinks: list[Sink] = [log, *self._lines]
+        self._pump = self._pump_of_terminal(sinks) if self._on_terminal else Pump(self.child.output_fd, sinks)
         self._ending = self._killing = False
         self._patience: asyncio.TimerHandle | None = None
         self._next_look: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self.child.output_fd, self._flow)
         self._loop.add_reader(self.child.exit_fd, self._look_at_exit)
+
+    @property
+    def _on_terminal(self) -> bool:
+        return self.child.terminal_fd >= 0
+
+    def _pump_of_terminal(self, sinks: Sequence[Sink]) -> Pump:
+        """Those who are attached get what is printed as it is, the others plain lines."""
+        from supervisor.supervise.keyboard import Keyboard
+        from supervisor.supervise.line_ends import LineEnds
+
+        self.keyboard = Keyboard(self.child.output_fd)
+        self._line_ends = LineEnds(sinks)
+        return Pump(self.child.output_fd, [self.keyboard.show, self._line_ends], scant=1)
 
     def _flow(self) -> None:
         if not self._pump.flow():
@@ -142,8 +162,12 @@ class Run:
         self._loop.remove_reader(self.child.exit_fd)
         self._loop.remove_reader(self.child.output_fd)
         self._pump.drain()
+        if self._line_ends is not None:
+            self._line_ends.finish()
         for lines in self._lines:
             lines.finish()
+        if self.keyboard is not None:
+            self.keyboard.end(f"{self._unit} ended with {self.child.poll() or Exit()}")
         self.child.close()
 
 

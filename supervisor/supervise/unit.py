@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from supervisor.clock import Clock
 from supervisor.config.model import OnLost, ReadyKind
@@ -36,6 +36,9 @@ from supervisor.supervise.run import Report, Run, adopt_strays
 from supervisor.supervise.state import AT_REST, Action, Event, State, step
 from supervisor.supervise.timings import Timings
 from supervisor.supervise.verdict import Cause, Wanted, may_retry, verdict
+
+if TYPE_CHECKING:
+    from supervisor.supervise.keyboard import Keyboard
 
 PORT_COMES_FREE = 1.0
 """Seconds between two looks at a port that somebody else uses. This doesn't count as a failure of the
@@ -246,6 +249,11 @@ class Unit:
     def live_for(self) -> float | None:
         """Seconds since the spawn of the child that runs; None without one."""
         return None if self._run is None else self._world.clock.now() - self._run.started.at
+
+    @property
+    def keyboard(self) -> Keyboard | None:
+        """Of the terminal of a child that runs and has one."""
+        return None if self._run is None else self._run.keyboard
 
     def snapshot(self) -> ServiceSnapshot:
         main = self.holdings.main_port
