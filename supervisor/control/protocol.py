@@ -32,7 +32,19 @@ PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR =
 FAILED = -32000
 """The call was understood and failed; `data` is a PortsupError as JSON."""
 
-METHODS = ("snapshot", "down", "start", "stop", "restart", "reload", "wait", "env", "stats", "attach", "resize")
+METHODS = (
+    "snapshot",
+    "down",
+    "start",
+    "stop",
+    "restart",
+    "reload",
+    "wait",
+    "env",
+    "stats",
+    "attach",
+    "resize",
+)
 
 ATTACH = "attach"
 """After its result the connection is no longer one of lines, as after HTTP's Upgrade: whatever the client

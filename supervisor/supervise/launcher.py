@@ -152,7 +152,7 @@ def _with_socket(spec: ChildSpec, service: str, reservations: Iterable[Reservati
 def _with_terminal(spec: ChildSpec, size: Size) -> ChildSpec:
     from supervisor.process.pty import USUAL_TERM
 
-    return spec._replace(env={"TERM": USUAL_TERM, **spec.env}, terminal=size)
+    return spec._replace(env={**spec.env, "TERM": spec.env.get("TERM") or USUAL_TERM}, terminal=size)
 
 
 def _inode(fd: int) -> tuple[int, int]:

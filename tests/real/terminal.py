@@ -34,7 +34,7 @@ class Terminal:
         self.command = command
         self._size = size
         self._keyboard, self._line = pty.openpty()
-        termios.tcsetwinsize(self._line, (size[1], size[0]))
+        self.resize(size[1], size[0])
         self.settings = termios.tcgetattr(self._line)
         self._shown = bytearray()
         self.process = subprocess.Popen(
@@ -73,6 +73,10 @@ class Terminal:
     def type(self, key: bytes) -> None:
         """The kernel takes it up soon."""
         os.write(self._keyboard, key)
+
+    def resize(self, rows: int, columns: int) -> None:
+        """The kernel tells its foreground group, if that is another size than before."""
+        termios.tcsetwinsize(self._keyboard, (rows, columns))
 
     def press(self, key: bytes) -> None:
         """Return when the kernel has taken it up: then it shows it, and has sent its signal."""

@@ -210,6 +210,60 @@ def test_a_timeout_that_is_none(instance: InstanceRecord, timeout: Any) -> None:
     assert answer["error"]["code"] == protocol.INVALID_PARAMS
 
 
+# What follows after `attach`
+
+ECHO = {"command": "stty raw -echo; exec cat", "shell": True, "tty": True}
+
+
+@dataclass(frozen=True)
+class Typing:
+    early: bytes
+    """Sent with the request, and not after its result."""
+    keys: list[bytes]
+    patient: bool
+    """Whether it waits for the echo, or hangs up at once."""
+
+
+typings = st.builds(
+    Typing,
+    st.binary(max_size=20) | st.just(protocol.request(2, "env", {})) | st.just(b"x\n" * 3),
+    st.lists(st.binary(max_size=200) | st.just(b"y" * 100_000), max_size=5),
+    st.booleans(),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors")
+@amounts(60, 1000)
+def test_a_terminal_takes_anything(
+    portsup: Portsup, portsup_home: Home, ports_block: int, amount: int
+) -> None:
+    """What is typed arrives byte for byte, whoever hung up before, and nothing of anybody is kept."""
+    write_stack(portsup.cwd, {"web": ECHO}, base_port=ports_block)
+    assert portsup.run("up", "-d").returncode == 0
+    (instance,) = records.instance_records(portsup_home.locks)
+    supervisor = psutil.Process(instance.supervisor.pid)
+    wait_until(lambda: supervisor.children() and supervisor.children()[0].name() == "cat", 10, "cat")
+    descriptors = supervisor.num_fds()
+    for_all(typings, lambda typing: check_typing(instance, typing), amount)
+    assert [event for event in portsup_home.events() if event["level"] == "error"] == []
+    wait_until(lambda: supervisor.num_fds() <= descriptors, 10, "descriptors to be closed")
+
+
+def check_typing(instance: InstanceRecord, typing: Typing) -> None:
+    with raw_connection(instance.socket) as connection:
+        connection.sendall(protocol.request(1, "attach", {"service": "web"}) + typing.early)
+        answers = connection.makefile("rb")
+        assert json.loads(answers.readline())["result"]["pid"]
+        for keys in typing.keys:
+            connection.sendall(keys)
+        wanted, echo = typing.early + b"".join(typing.keys), b""
+        while typing.patient and wanted not in echo:
+            count, typed, ended = protocol.parse_news(answers.readline())
+            echo += answers.read(count)
+            assert (typed <= len(wanted), ended) == (True, None)
+
+
 # What a command is told by somebody who isn't an instance
 
 
@@ -228,6 +282,8 @@ def replies(one: InstanceRecord) -> st.SearchStrategy[bytes]:
         json.loads(protocol.result(1, snapshot)),
         json.loads(protocol.result(1, {"services": snapshot["services"]})),
         json.loads(protocol.result(1, {"HOST": "127.0.0.1", "A": "1"})),
+        json.loads(protocol.news(b"", 0, None)),
+        json.loads(protocol.news(b"", 0, "it ended")),
         json.loads(protocol.error(1, protocol.FAILED, failure.message, failure)),
     ]
     message = st.sampled_from(right).flatmap(with_wrong_values) | json_values
@@ -269,6 +325,7 @@ def test_commands_believe_nothing(
         ["start", "api"],
         ["stop", "api"],
         ["logs", "api"],
+        ["attach", "api"],
         ["down", "--timeout", "0.01"],
     ]
 
