@@ -74,8 +74,7 @@ def wait_for_screen(terminal: Terminal, text: str) -> None:
 
 
 def fds(pid: int) -> list[str]:
-    folder = Path(f"/proc/{pid}/fd")
-    return [os.readlink(fd) for fd in folder.iterdir()]
+    return [str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()]
 
 
 def test_a_service_at_its_terminal(portsup: Portsup, ports: int) -> None:
@@ -129,7 +128,7 @@ def type_into(portsup: Portsup, text: str) -> str:
 
 @pytest.mark.slow
 def test_somebody_at_the_keyboard(portsup: Portsup, ports: int) -> None:
-    """Every key goes to the service, Ctrl-C and Ctrl-Z too, until the detach keys; two may be there at once."""
+    """Every key goes to the service, Ctrl-C and Ctrl-Z too, up to the detach keys; two may be there."""
     bring_up(portsup, ports)
     pid = portsup.service(1, "console")["pid"]
     with attached(portsup) as first, attached(portsup, "--detach-keys", "ctrl-],x") as second:
