@@ -108,6 +108,17 @@ def test_nothing_that_it_prints_is_lost(portsup: Portsup, ports: int) -> None:
     assert portsup.run("start", "console").returncode == 0
     wait_for_log(portsup, "at your service", times=2)
     wait_until(lambda: supervisor.num_fds() <= before, 10, "descriptors to be closed")
+    child = psutil.Process(portsup.service(1, "console")["pid"])
+    with upgrade(record) as typist:
+        typist.sendall(b"late 1800\n")
+        wait_for_log(portsup, "soon")
+        supervisor.suspend()  # its end and much output are seen at the same time then
+        try:
+            wait_until(lambda: child.status() == psutil.STATUS_ZOMBIE, 10, "the console's end")
+        finally:
+            supervisor.resume()
+    portsup.wait_for_service(1, "console", "EXITED")
+    assert log_of(portsup).endswith("burst 1799\n")
 
 
 def type_into(portsup: Portsup, text: str) -> str:
@@ -261,10 +272,10 @@ def test_nobody_holds_the_service_up(portsup: Portsup, ports: int) -> None:
     with upgrade(record) as typist:
         typist.sendall(b"deaf\n")
         wait_for_log(portsup, "deaf\ndeaf")
-        typist.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            for _ in range(100):
-                typist.send(b"x" * 60_000 + b"\n")
+        typist.settimeout(1)
+        with pytest.raises(TimeoutError):
+            for _ in range(1000):
+                typist.sendall(b"x" * 60_000 + b"\n")
         assert portsup.service(1, "console")["state"] == "RUNNING"
         assert supervisor.memory_info().rss < memory + 30_000_000
         began = time.monotonic()

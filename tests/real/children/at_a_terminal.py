@@ -1,7 +1,7 @@
 """A program at a terminal: says what that is like, and then does each line that is typed.
 
-size; exit CODE; burst LINES, and exit at once; count, up to a line "end", after a nap; reopen its terminal;
-draw on the other screen; deaf: read no more.
+size; exit CODE; burst LINES, and exit at once; the same late; count, up to a line "end", after a nap; reopen
+its terminal; draw on the other screen; deaf: read no more.
 """
 
 from __future__ import annotations
@@ -31,6 +31,12 @@ def burst(lines: str) -> None:
     sys.stdout.write("".join(f"burst {number}\n" for number in range(int(lines))))
     sys.stdout.flush()
     os._exit(0)
+
+
+def late(lines: str) -> None:
+    say("soon")
+    time.sleep(0.5)
+    burst(lines)
 
 
 def count() -> None:
@@ -72,7 +78,7 @@ while line := sys.stdin.readline():
     command, *arguments = line.split() or [""]
     if command == "exit":
         sys.exit(int(arguments[0]))
-    elif command in ("size", "burst", "count", "reopen", "draw", "deaf"):
+    elif command in ("size", "burst", "late", "count", "reopen", "draw", "deaf"):
         globals()[command](*arguments)
     else:
         say(f"heard {line.strip()}")
