@@ -110,7 +110,7 @@ def test_nothing_that_it_prints_is_lost(portsup: Portsup, ports: int) -> None:
     wait_until(lambda: supervisor.num_fds() <= before, 10, "descriptors to be closed")
     child = psutil.Process(portsup.service(1, "console")["pid"])
     with upgrade(record) as typist:
-        typist.sendall(b"late 1800\n")
+        typist.sendall(b"late 900\n")
         wait_for_log(portsup, "soon")
         supervisor.suspend()  # its end and much output are seen at the same time then
         try:
@@ -118,7 +118,7 @@ def test_nothing_that_it_prints_is_lost(portsup: Portsup, ports: int) -> None:
         finally:
             supervisor.resume()
     portsup.wait_for_service(1, "console", "EXITED")
-    assert log_of(portsup).endswith("burst 1799\n")
+    assert log_of(portsup).endswith("burst 899\n")
 
 
 def type_into(portsup: Portsup, text: str) -> str:
