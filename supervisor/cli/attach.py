@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from supervisor.cli import target
+from supervisor.cli import stack_file, target
 from supervisor.cli.detach_keys import DetachKeys, in_words
 from supervisor.cli.options import complete_running_services, examples, file_option, instance_option
 from supervisor.cli.output import note
@@ -51,7 +51,7 @@ def attach(
     """
     from supervisor.cli.raw_terminal import EndedBySignal
 
-    record = target.running(target.find_config(file), instance)
+    record = target.running(stack_file.find_config(file), instance)
     try:
         ended = _attach(record, service, detach_keys)
     except EndedBySignal as signalled:

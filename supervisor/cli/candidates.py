@@ -9,7 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from supervisor import paths
-from supervisor.cli import target
+from supervisor.cli import stack_file
 from supervisor.config.names import wrong_name
 from supervisor.control import registry
 from supervisor.errors import PortsupError
@@ -41,7 +41,7 @@ def instance_numbers(ctx: click.Context, incomplete: str) -> list[CompletionItem
 
 
 def _config(ctx: click.Context) -> Path:
-    return target.find_config(ctx.params.get("file"))
+    return stack_file.find_config(ctx.params.get("file"))
 
 
 def _records(config: Path) -> list[InstanceRecord]:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from supervisor import masking, paths
-from supervisor.cli import target
+from supervisor.cli import stack_file
 from supervisor.cli.inherit import environment
 from supervisor.cli.options import examples, file_option, instance_option, json_option
 from supervisor.cli.output import emit, emit_json, note, printable
@@ -34,7 +34,7 @@ def check(instance: int, file: Path | None, as_json: bool) -> None:
 
     Exit code 78 if the file is wrong. Warnings go to stderr. Values that look secret are masked.
     """
-    config = load.load(target.find_config(file))
+    config = load.load(stack_file.find_config(file))
     plan = make_plan(config, instance)
     warnings = [*map(str, (*config.warnings, *plan.warnings)), *obstacles(plan, environment())]
     for warning in warnings:

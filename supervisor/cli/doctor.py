@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from supervisor import paths
-from supervisor.cli import target
+from supervisor.cli import stack_file
 from supervisor.cli.checkup import folders, limits, machine, stack
 from supervisor.cli.checkup.finding import Finding, Verdict
 from supervisor.cli.checkup.leftovers import leftovers
@@ -69,7 +69,7 @@ def _config(file: Path | None) -> Config | ConfigError | None:
     from supervisor.config import load
 
     try:
-        path = target.find_config(file)
+        path = stack_file.find_config(file)
     except ConfigError as error:
         return None if file is None else error
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from supervisor import paths, records
-from supervisor.cli import target
+from supervisor.cli import stack_file, target
 from supervisor.cli.options import (
     examples,
     file_option,
@@ -75,7 +75,7 @@ def down(
     if all_ and instance is not None:
         clash = "--all stops every instance, --instance one: use one of them"
         all_ = gives_way(ctx, "all_", "instance", clash) != "all_"
-    config = target.find_config(file)
+    config = stack_file.find_config(file)
     if data:
         all_ = all_ and named_on_command_line(ctx, "all_")  # for the same reason
         _down_with_data(config, instance, all_, yes=yes, timeout=timeout)

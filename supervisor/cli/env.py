@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from supervisor.cli import target
+from supervisor.cli import stack_file, target
 from supervisor.cli.options import (
     complete_running_services,
     examples,
@@ -46,7 +46,7 @@ def env(service: str | None, instance: int | None, format_: str, file: Path | No
     With SERVICE: all that portsup and services.toml set for this service, its own port too. What it has
     from the shell that started the instance is left out.
     """
-    record = target.running(target.find_config(file), instance)
+    record = target.running(stack_file.find_config(file), instance)
     text = FORMATS["json" if as_json else format_](variables(record, service))
     emit_bytes(os.fsencode(text))
 

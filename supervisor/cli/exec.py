@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from supervisor.cli import target
+from supervisor.cli import stack_file, target
 from supervisor.cli.env import variables
 from supervisor.cli.options import complete_running_services, examples, file_option, instance_option
 from supervisor.process.foreground import cannot_run
@@ -42,7 +42,7 @@ def exec_(instance: int | None, service: str | None, file: Path | None, command:
 
     Its exit code is the command's; 127 if there is no such command, 126 if it can't be run.
     """
-    record = target.running(target.find_config(file), instance)
+    record = target.running(stack_file.find_config(file), instance)
     become(command, {**os.environ, **variables(record, service)})
 
 

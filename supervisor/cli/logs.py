@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from supervisor import paths
-from supervisor.cli import target
+from supervisor.cli import stack_file, target
 from supervisor.cli.options import (
     complete_running_services,
     examples,
@@ -112,7 +112,7 @@ def logs(
         clash = "--json has the times already: leave out --timestamps"
         timestamps = gives_way(ctx, "as_json", "timestamps", clash) == "as_json"
         as_json = not timestamps
-    source = _source(target.find_config(file), instance)
+    source = _source(stack_file.find_config(file), instance)
     names = _chosen(services, source.services)
     with ExitStack() as stack:
         tails = {

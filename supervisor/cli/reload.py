@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from supervisor.cli import target
+from supervisor.cli import stack_file, target
 from supervisor.cli.options import examples, file_option, instance_option, json_option
 from supervisor.cli.output import emit, emit_json, note, printable
 from supervisor.cli.units import line
@@ -44,7 +44,7 @@ def reload(ctx: click.Context, instance: int | None, dry_run: bool, file: Path |
     Shows what differs, changes only that, and waits until it is ready. Services that don't differ are left
     alone. If the file is wrong, or a port that is newly needed can't be had, nothing changes.
     """
-    record = target.running(target.find_config(file), instance)
+    record = target.running(stack_file.find_config(file), instance)
     with reach(record) as connection:
         shown = connection.call("reload")
         for warning in shown["warnings"]:

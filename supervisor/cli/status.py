@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from supervisor import paths
-from supervisor.cli import target
+from supervisor.cli import stack_file, target
 from supervisor.cli.options import examples, file_option, gives_way, instance_option, json_option
 from supervisor.cli.output import emit, emit_bytes, emit_json, has_colour, is_terminal, note
 from supervisor.control import client, registry
@@ -61,7 +61,7 @@ def status(
         clash = "--watch draws a table: leave out --json, or ask again for each look"
         watch = gives_way(ctx, "as_json", "watch", clash) == "as_json"
         as_json = not watch
-    config = None if all_ else target.find_config(file)
+    config = None if all_ else stack_file.find_config(file)
     if watch:
         _watch(config, instance)
     else:

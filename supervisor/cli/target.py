@@ -15,9 +15,6 @@ from supervisor.control import client, registry
 from supervisor.errors import NotRunning, UsageError
 from supervisor.records import Holder, InstanceRecord
 
-ELSEWHERE = stack_file.ELSEWHERE
-find_config = stack_file.find_config
-
 
 def of_worktree(config: Path) -> list[InstanceRecord]:
     """The records of all instances of this services.toml, dead supervisors' too, by number."""
@@ -38,7 +35,7 @@ def running(config: Path, instance: int | None, *, offer_up: bool = True) -> Ins
         raise _ambiguous(config, live)
     missing = _not_running(config, instance, known)
     if not known and not offer_up:
-        missing.hint = ELSEWHERE
+        missing.hint = stack_file.ELSEWHERE
     raise missing
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from supervisor.cli import target
+from supervisor.cli import stack_file, target
 from supervisor.cli.options import (
     examples,
     file_option,
@@ -42,7 +42,7 @@ def _command(name: str, text: str) -> click.Command:
         file: Path | None,
         as_json: bool,
     ) -> None:
-        record = target.running(target.find_config(file), instance)
+        record = target.running(stack_file.find_config(file), instance)
         answer = _call(record, name, list(dict.fromkeys(services)), timeout)
         after = read_services(record, answer)
         _report(after, as_json)

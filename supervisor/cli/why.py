@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from supervisor import paths
-from supervisor.cli import target
+from supervisor.cli import stack_file
 from supervisor.cli.options import examples, file_option, json_option
 from supervisor.cli.output import emit_json, emit_lines
 from supervisor.config.model import Config, Pool, RelativePool
@@ -71,7 +71,7 @@ def _config(file: Path | None) -> Config | None:
     from supervisor.config import load
 
     try:
-        return load.load(target.find_config(file))
+        return load.load(stack_file.find_config(file))
     except ConfigError:
         if file is not None:
             raise

@@ -108,6 +108,8 @@ ASPECTS: Mapping[str, Aspect] = {
     "on_lost": Aspect(_plain("on_lost")),
     "socket": Aspect(_plain("socket"), Effect.RESTART),
     "watch": Aspect(_plain("watch")),
+    "log": Aspect(_table("log")),
+    "tty": Aspect(_plain("tty"), Effect.RESTART),
 }
 """Key of a service, as in config/keys.SERVICE → its aspect."""
 

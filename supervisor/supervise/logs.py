@@ -46,6 +46,11 @@ class LogFile:
         self._at_line_end = False
         """Known to be, with something before it."""
 
+    def limit(self, limits: LogLimits) -> None:
+        """From now on."""
+        self._limits = limits
+        self._room_until = limits.max_size
+
     def write(self, data: bytes) -> None:
         try:
             if self._size + len(data) > self._room_until:

@@ -558,6 +558,7 @@ class Unit:
         self._successor = None
         self.plan = plan
         self._ladder.change(plan.service.backoff)
+        self._log.limit(plan.service.log)
         if self._run is not None:
             self._run.stop_by(plan.service.stop)
         try:

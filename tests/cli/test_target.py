@@ -70,7 +70,7 @@ def test_the_nearest_file_is_found(config: Path, locks: Path, monkeypatch: pytes
     below = config.parent / "a" / "b"
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
-    assert target.find_config(None) == config
+    assert stack_file.find_config(None) == config
 
 
 def test_file_name_is_the_loader_s() -> None:
@@ -82,7 +82,7 @@ def test_a_named_file_may_be_a_folder_or_relative(config: Path, locks: Path) -> 
     """Always one absolute path, whichever way it was written."""
     (config.parent / "sub").mkdir()
     for named in (config, config.parent, Path(), Path("services.toml"), Path("sub/../services.toml")):
-        assert target.find_config(named) == config
+        assert stack_file.find_config(named) == config
 
 
 def test_worktrees_that_share_a_file_by_a_link_are_two(config: Path, locks: Path) -> None:
@@ -90,7 +90,7 @@ def test_worktrees_that_share_a_file_by_a_link_are_two(config: Path, locks: Path
     other = config.parent / "other"
     other.mkdir()
     (other / "services.toml").symlink_to(config)
-    assert target.find_config(other) == other / "services.toml"
+    assert stack_file.find_config(other) == other / "services.toml"
 
 
 @pytest.mark.parametrize("named", [None, Path("missing.toml")])
@@ -100,7 +100,7 @@ def test_no_file_is_a_config_error(
     """With a way out."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError) as error:
-        target.find_config(named)
+        stack_file.find_config(named)
     assert error.value.hint
 
 
@@ -108,19 +108,19 @@ def test_who_has_no_file_is_shown_one(locks: Path, tmp_path: Path, monkeypatch: 
     """What the error shows is a services.toml that the loader takes."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError) as error:
-        target.find_config(None)
+        stack_file.find_config(None)
     shown = [line.strip() for line in error.value.details if line.startswith("  ")]
     assert len(shown) == 3
     (tmp_path / "services.toml").write_text("\n".join(shown))
-    assert [service.name for service in load.load(target.find_config(None)).services] == ["web"]
+    assert [service.name for service in load.load(stack_file.find_config(None)).services] == ["web"]
 
 
 def test_a_deleted_file_of_a_running_instance_is_still_found(config: Path, register: Register) -> None:
     """By its record, from the worktree and from below it, and by name."""
     record = register(config, 1)
     config.unlink()
-    assert target.find_config(None) == config
-    assert target.find_config(config) == config
+    assert stack_file.find_config(None) == config
+    assert stack_file.find_config(config) == config
     assert target.running(config, None) == record
 
 
@@ -133,7 +133,7 @@ def test_a_worktree_inside_another_is_not_taken_for_the_outer(
     monkeypatch.chdir(inner)
     register(config, 1)
     register(inner / "services.toml", 2)
-    assert target.find_config(None) == inner / "services.toml"
+    assert stack_file.find_config(None) == inner / "services.toml"
 
 
 def test_the_only_running_instance_is_meant(config: Path, register: Register) -> None:
@@ -206,7 +206,7 @@ def test_a_folder_that_cannot_be_looked_into(
     """What another instance's record names is no reason to fail for this worktree."""
     (locks / "file").touch()
     register(locks.parent / folder / "services.toml", 1)
-    assert target.find_config(None) == config
+    assert stack_file.find_config(None) == config
 
 
 @needs_root
@@ -223,7 +223,7 @@ def test_another_users_private_folder(monkeypatch: pytest.MonkeyPatch) -> None:
         records.instance_file(folder, record.base_port).write_bytes(records.encode(record))
         monkeypatch.chdir(folder)
         with another_user():
-            assert target.find_config(None) == own
+            assert stack_file.find_config(None) == own
 
 
 @needs_root
@@ -237,13 +237,13 @@ def test_nobody_speaks_for_anothers_worktree(config: Path, register: Register, t
     if not there:
         config.unlink()
         with pytest.raises(ConfigError):
-            target.find_config(None)
+            stack_file.find_config(None)
     assert target.of_worktree(config) == []
     with pytest.raises(NotRunning):
         target.running(config, None)
     os.chown(config if there else config.parent, NOBODY, NOBODY)
     assert [found.uid for found in target.of_worktree(config)] == [NOBODY]
-    assert target.find_config(None) == config
+    assert stack_file.find_config(None) == config
 
 
 def test_a_current_folder_that_is_gone(locks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,11 +252,11 @@ def test_a_current_folder_that_is_gone(locks: Path, tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     with pytest.raises(ConfigError, match="does not exist any more"):
-        target.find_config(None)
+        stack_file.find_config(None)
 
 
 def test_a_loop_of_links(locks: Path, tmp_path: Path) -> None:
     """There is no such file, whatever the way there looks like."""
     (tmp_path / "a").symlink_to("a")
     with pytest.raises(ConfigError, match="there is no"):
-        target.find_config(tmp_path / "a/services.toml")
+        stack_file.find_config(tmp_path / "a/services.toml")

@@ -12,6 +12,7 @@ from supervisor.config import keys
 from supervisor.config.model import (
     Backoff,
     Config,
+    LogLimits,
     OnLost,
     Ready,
     ReadyKind,
@@ -66,6 +67,8 @@ CHANGES: Mapping[str, tuple[Service, Verb, str, str | None, str | None]] = {
     "shield": (WEB._replace(shield=ShieldMode.LOCK), Verb.KEEP, "shield", "tree", "lock"),
     "on_lost": (WEB._replace(on_lost=OnLost.ROTATE), Verb.KEEP, "on_lost", "stop", "rotate"),
     "socket": (WEB._replace(socket=True), Verb.RESTART, "socket", "false", "true"),
+    "log": (WEB._replace(log=LogLimits(files=5)), Verb.KEEP, "log.files", "3", "5"),
+    "tty": (WEB._replace(tty=True), Verb.RESTART, "tty", "false", "true"),
     "watch": (WEB._replace(watch=("*.py", "*.js")), Verb.KEEP, "watch", "none", "*.py, *.js"),
 }
 """Key → a service in which it differs from WEB, and what is to be said of it."""

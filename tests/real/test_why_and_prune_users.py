@@ -211,7 +211,7 @@ def test_no_worktree_by_another_users_word(locks: Path, monkeypatch: pytest.Monk
         records.instance_file(locks, record.base_port).write_bytes(encode(record))
     monkeypatch.chdir(tree / "sub")
     with another_user():
-        assert target.find_config(None) == tree / "services.toml"
+        assert stack_file.find_config(None) == tree / "services.toml"
         assert target.of_worktree(tree / "services.toml") == []
     assert len(target.of_worktree(tree / "services.toml")) == 1
 
