@@ -95,8 +95,7 @@ def new_record(plan: Plan) -> InstanceRecord:
 def in_our_name(record: InstanceRecord) -> InstanceRecord:
     """A record for the same number, where this process claims it."""
     instance_id = _new_id(record.stack, record.instance)
-    return replace(
-        record,
+    return record._replace(
         instance_id=instance_id,
         supervisor=_us(),
         uid=os.getuid(),

@@ -88,6 +88,7 @@ PATTERNS = st.lists(PARTS, min_size=1, max_size=4).map("/".join)
 @settings(max_examples=100)
 @given(PATTERNS, st.lists(PATHS, max_size=6))
 @example("**/**/a", ["a", "b/a"])
+@example("c.d/**", ["c.d"])
 def test_as_python_globs_do(pattern: str, paths: list[str]) -> None:
     """Of real files, the same as glob.glob; and each one's folders lead to it."""
     assert not wrong_glob(pattern)
@@ -101,6 +102,7 @@ def test_as_python_globs_do(pattern: str, paths: list[str]) -> None:
         there = [file.relative_to(folder) for file in Path(folder).rglob("*") if file.is_file()]
         found = {file for file in there if Glob(pattern).matches(file.parts)}
         expected = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207
-        assert found == {Path(path) for path in expected} & set(there)
+        # Of "a/**" it thinks that it leads to "a/", also where `a` is a file.
+        assert found == {Path(path) for path in expected if not path.endswith("/")} & set(there)
     for file in found:
         assert all(Glob(pattern).leads_into(file.parts[:depth]) for depth in range(len(file.parts)))

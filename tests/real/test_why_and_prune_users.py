@@ -28,7 +28,7 @@ from click.testing import CliRunner, Result
 from harness import foreigner, port_block
 
 from supervisor import records
-from supervisor.cli import prune, status, target, why  # noqa: F401 - the group imports them late, as nobody
+from supervisor.cli import prune, stack_file, status, target, why  # noqa: F401 - the group imports them late, as nobody
 from supervisor.cli.main import cli
 from supervisor.config import load  # noqa: F401 - `why` imports it late
 from supervisor.errors import LockFolderError
