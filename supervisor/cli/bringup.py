@@ -25,13 +25,11 @@ from supervisor.errors import PortsupError
 from supervisor.plan.environment import inherited
 from supervisor.plan.plan import Plan, instance_variables, with_dependencies
 from supervisor.platform import os_facts
-from supervisor.ports import owner
 from supervisor.ports.lock import INHERITED_FD_MIN, LockFolder
 from supervisor.ports.reserve import Reservation, reserve
 from supervisor.process.guard import GuardLink
 from supervisor.process.reap import Forest
 from supervisor.records import InstanceRecord
-from supervisor.snapshot import ServiceSnapshot
 from supervisor.supervise.console import DIM, Console
 from supervisor.supervise.events import EventLog
 from supervisor.supervise.launcher import Launcher, Started
@@ -41,6 +39,7 @@ if TYPE_CHECKING:
     from supervisor.cli.herald import Herald
     from supervisor.control.server import ControlServer
     from supervisor.process.pty import Size
+    from supervisor.snapshot import ServiceSnapshot
     from supervisor.supervise.errand import Errand
     from supervisor.supervise.progress import Progress
     from supervisor.supervise.reload import Reloader
@@ -380,6 +379,8 @@ class _Instance:
     def _tell_passed_over(self, held: Reservation) -> None:
         """Another port than the pool's first is never taken in silence."""
         for port in held.pool.ports[: held.pool.ports.index(held.port)]:
+            from supervisor.ports import owner  # mostly there is nothing to tell
+
             line = f"{owner.inspect(self._folder.path, port).line()}; using {held.port}"
             self._notices.append(f"{held.service}: {line}")
             self._events.info("port.passed_over", line, service=held.service, port=held.port)

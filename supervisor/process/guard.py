@@ -179,9 +179,19 @@ def _close(*descriptors: int) -> None:
         os.close(descriptor)
 
 
+START_SECONDS = 1.0
+"""Python needs as much CPU to start as a small service: that of the guard waits until they are up."""
+
+
 def _become_guard(vigil: Vigil, keep: Sequence[int]) -> NoReturn:
-    """All other descriptors close with the exec; blocked signals, those that are pending, and being a
-    subreaper outlast it. Should it fail, the supervisor sees its guard gone, and stops."""
+    """For START_SECONDS as this process, then as a program of its own: blocked signals, those that are
+    pending, and being a subreaper outlast its exec. Should that fail, the supervisor sees its guard gone, and
+    stops."""
+    _close_as_exec_would(keep)
+    if hasattr(signal, "sigtimedwait"):  # macOS has none
+        ended = vigil.keep_for(START_SECONDS)
+        if ended is not None:
+            os._exit(ended)
     for descriptor in keep:
         os.set_inheritable(descriptor, True)
     # Without `site`: what that would add to the path is in ours, and .pth files cost time and memory. The
@@ -190,6 +200,17 @@ def _become_guard(vigil: Vigil, keep: Sequence[int]) -> NoReturn:
     # The last folder is for those whose import hooks know where we are.
     code = "\n".join([*sys.path, str(Path(__file__).parents[2])])
     os.execve(sys.executable, words, {**os.environ, CODE: code, **vigil.environ()})
+
+
+def _close_as_exec_would(keep: Sequence[int]) -> None:
+    """A caller waits for the end of a pipe that we would hold open."""
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208 - numbers, not paths
+        descriptor = int(name)
+        try:
+            if descriptor not in keep and not os.get_inheritable(descriptor):
+                os.close(descriptor)
+        except OSError:
+            pass  # the one that the listing itself took
 
 
 def _become_supervisor(commands: Iterable[int]) -> None:

@@ -51,7 +51,7 @@ class ChildSpec(NamedTuple):
     inherit: tuple[int, ...]
     """Descriptors of the locks that the child's tree holds, under the same numbers there."""
     program: str | None = None
-    """What errors call argv's first word, where that was filled in and may hold a secret."""
+    """As services.toml has argv's first word, for errors: filled in, it may hold a secret."""
     listening_fd: int | None = None
     """A socket that the child gets as descriptor 3, with its pid in LISTEN_PID."""
     terminal: Size | None = None
@@ -177,7 +177,11 @@ def _explain(spec: ChildSpec, error: OSError | ValueError) -> SpawnError:
 
 
 def _called(spec: ChildSpec) -> str:
-    return SHELL if spec.shell else spec.program or spec.argv[0]
+    if spec.shell:
+        return SHELL
+    from supervisor import masking  # its patterns take longer to make than a process
+
+    return masking.mask_text(spec.program or spec.argv[0])
 
 
 def _reason(spec: ChildSpec, error: OSError | ValueError) -> tuple[str, str | None]:

@@ -1,4 +1,4 @@
-"""What the guard is from the fork on: a program of its own, which waits for the supervisor's end.
+"""What the guard does: wait for the supervisor's end. Soon after the start, as a program of its own.
 
 A guard that went on in the command that forked it would keep that one's memory for as long as the
 instance lives: every page of it that the supervisor writes to becomes the guard's alone. So this imports
@@ -85,7 +85,17 @@ class Vigil:
 
     def keep(self) -> int:
         """Wait for the supervisor's end, and end whatever it didn't. Returns the code for the whole."""
-        code = os.waitstatus_to_exitcode(self._wait())
+        status = self._wait(None)
+        assert status is not None, "it has all the time that there is"
+        return self._conclude(status)
+
+    def keep_for(self, seconds: float) -> int | None:
+        """The same, or None if nothing came in so many seconds."""
+        status = self._wait(seconds)
+        return None if status is None else self._conclude(status)
+
+    def _conclude(self, status: int) -> int:
+        code = os.waitstatus_to_exitcode(status)
         reports = self._reports()
         os.close(self._commands_fd)
         os.close(self._report_fd)
@@ -94,18 +104,29 @@ class Vigil:
             clean_up(code, self._supervisor, sockets, self._lock_folder, self._children)
         return code if code >= 0 else 128 - code
 
-    def _wait(self) -> int:
-        """Pass commands on until the supervisor has exited; its wait status."""
+    def _wait(self, seconds: float | None) -> int | None:
+        """Pass commands on until the supervisor has exited; its wait status. None if for so many seconds
+        nothing came; once there was a command there is no such end."""
         count = 0
         while True:
-            got = _signal.sigwait({*self._commands, _signal.SIGCHLD})
+            got = self._next_signal(seconds)
+            if got is None:
+                return None
             if got in self._commands:
+                seconds = None
                 count += 1
                 self._pass_on(COMMANDS[got], last=count >= PATIENCE)
             # Whatever woke us: CHLD may tell of somebody else, and two of them may come as one.
             pid, status = os.waitpid(self._supervisor[0], os.WNOHANG)
             if pid:
                 return status
+
+    def _next_signal(self, seconds: float | None) -> int | None:
+        signals = {*self._commands, _signal.SIGCHLD}
+        if seconds is None:
+            return int(_signal.sigwait(signals))
+        info = _signal.sigtimedwait(signals, seconds)
+        return None if info is None else int(info.si_signo)
 
     def _pass_on(self, command: bytes, *, last: bool) -> None:
         if last:

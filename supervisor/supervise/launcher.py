@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from supervisor import masking
 from supervisor.clock import Clock
 from supervisor.config import variables
 from supervisor.plan.plan import Common, Launch, Plan, UnitPlan, launch, make_common
@@ -134,9 +133,7 @@ class Launcher:
             cwd=prepared.cwd,
             env={**prepared.env, **extra},
             inherit=(self._claim.lock.fd, *(r.lock.fd for r in reservations)),
-            program=masking.mask_text(
-                (unit.service.command if argv is prepared.argv else unit.service.ready.command)[0]
-            ),
+            program=(unit.service.command if argv is prepared.argv else unit.service.ready.command)[0],
         )
 
 

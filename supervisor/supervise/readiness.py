@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from supervisor import masking
 from supervisor.config.model import ReadyKind
 from supervisor.errors import PortsupError
 from supervisor.plan.plan import UnitPlan
@@ -83,6 +82,8 @@ class Readiness:
             async with asyncio.timeout(ready.timeout):
                 await waits.wait()
         except TimeoutError:
+            from supervisor import masking
+
             # A server that refuses may quote what it was asked for, a token in the path included.
             why = masking.without(explain(ready, waits), masking.secrets_of(started.launch.env))
             self._failed(f"not ready within {ready.timeout:g} s: {why}")
