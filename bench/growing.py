@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import mmap
 import statistics
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import psutil
 from figures import Case, Figure, Server, Turn
 from harness import write_stack
 from idling import cpu_seconds
@@ -19,6 +21,9 @@ INSTANCES = 100
 SERVICES = 5
 STRIDE = 10
 """So that the ports of all fit into one block of 1000."""
+
+MEMORY_OF_ONE = 32 * 2**20
+"""Bytes, generously: of guard, supervisor and services."""
 
 ENDS = 10
 """The medians of so many starts are compared: of the first ones, and of the last ones."""
@@ -35,6 +40,7 @@ def grow(portsup: Launcher) -> Iterator[Figure]:
     """A hundred instances of five idle services, started one after the other. Bare: the first ones'
     time and one's alone; for a command that looks at all, an interpreter that does nothing."""
     write_services(portsup)
+    touch_memory()
     began = [start(portsup, 1)]
     alone = cost_of_one(portsup, instances=1)
     began += [start(portsup, number) for number in range(2, INSTANCES + 1)]
@@ -49,6 +55,18 @@ def grow(portsup: Launcher) -> Iterator[Figure]:
     yield from beside(f"memory (PSS) of {what}", crowded.memory, alone.memory, "MiB")
     yield from looks(portsup)
     portsup.run([PORTSUP, "down", "--all"])
+
+
+def touch_memory() -> None:
+    """As much as the instances will take, given back at once.
+
+    A virtual machine gets its memory from the host when it is first used, and each such page costs several
+    times what it costs later. Instances keep theirs, so that the last ones would pay for the machine.
+    """
+    size = min(INSTANCES * MEMORY_OF_ONE, psutil.virtual_memory().available // 2)
+    with mmap.mmap(-1, size) as memory:
+        for page in range(0, size, mmap.PAGESIZE):
+            memory[page] = 1
 
 
 def write_services(portsup: Launcher) -> None:
