@@ -7,7 +7,6 @@ followed on the way there or below it, and the instance's number is held meanwhi
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -19,13 +18,13 @@ import click
 from supervisor import paths
 from supervisor.cli import target
 from supervisor.cli.output import is_terminal, note, printable
+from supervisor.cli.removal import OPEN_FOLDER
+from supervisor.cli.removal import remove as remove_tree
 from supervisor.errors import NotRunning, PortsupError, UsageError
 from supervisor.records import InstanceRecord
 
 SHOWN = 10
 """Paths that an error lists."""
-
-OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Data(NamedTuple):
@@ -116,11 +115,17 @@ def _described(folder: Path) -> str:
 
 
 def _sizes(folder: Path) -> Iterator[int]:
-    """Of each file. Services may still be at work there: any may be gone before it is looked at."""
-    for inside, _, names in os.walk(folder):
-        for name in names:
-            with suppress(FileNotFoundError):
-                yield os.lstat(os.path.join(inside, name)).st_size  # noqa: PTH118 - of perhaps a million
+    """Of each file. Services may still be at work there: any may be gone before it is looked at. Not os.walk:
+    in Python 3.11 that is a call for each folder that lies in another."""
+    waiting = [str(folder)]
+    while waiting:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                    continue
+                with suppress(FileNotFoundError):
+                    yield entry.stat(follow_symlinks=False).st_size
 
 
 def size_in_words(size: int) -> str:
@@ -162,7 +167,7 @@ def _remove_folder(folder: Path) -> Iterator[str]:
     try:
         for name in folder.relative_to(paths.state_folder()).parts[:-1]:
             opened.append(os.open(name, OPEN_FOLDER, dir_fd=opened[-1]))
-        yield from _remove(folder.name, opened[-1], folder, os.fstat(opened[-1]).st_dev)
+        yield from remove_tree(folder.name, opened[-1], str(folder.parent))
     except FileNotFoundError:
         pass  # nothing was ever there
     except OSError as error:
@@ -170,48 +175,6 @@ def _remove_folder(folder: Path) -> Iterator[str]:
     finally:
         for fd in opened:
             os.close(fd)
-
-
-def _remove(name: str, parent: int, path: Path, device: int) -> Iterator[str]:
-    try:
-        found = os.lstat(name, dir_fd=parent)
-        if not stat.S_ISDIR(found.st_mode):
-            os.unlink(name, dir_fd=parent)
-            return
-        if found.st_dev != device:
-            yield f"{path}: another file system is mounted there"
-            return
-        left = False
-        for one in _remove_content(name, parent, path, device):
-            left = True
-            yield one
-        if not left:
-            os.rmdir(name, dir_fd=parent)
-    except OSError as error:
-        yield f"{path}: {error.strerror}"
-
-
-def _remove_content(name: str, parent: int, path: Path, device: int) -> Iterator[str]:
-    fd = _open_to_empty(name, parent)
-    try:
-        for entry in os.listdir(fd):  # noqa: PTH208 - by descriptor
-            yield from _remove(entry, fd, path / entry, device)
-    finally:
-        os.close(fd)
-
-
-def _open_to_empty(name: str, parent: int) -> int:
-    """Our own folder may be read-only, as those of Go's module cache are. Raises OSError."""
-    try:
-        fd = os.open(name, OPEN_FOLDER, dir_fd=parent)
-    except PermissionError:
-        if os.lstat(name, dir_fd=parent).st_uid != os.geteuid():
-            raise
-        os.chmod(name, stat.S_IRWXU, dir_fd=parent)
-        return os.open(name, OPEN_FOLDER, dir_fd=parent)
-    if os.fstat(fd).st_uid == os.geteuid():
-        os.fchmod(fd, stat.S_IRWXU)
-    return fd
 
 
 def _incomplete(folder: Path, left: Sequence[str]) -> PortsupError:

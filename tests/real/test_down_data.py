@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -133,3 +134,50 @@ def test_somebody_was_quicker(portsup: Portsup, stack: Path, monkeypatch: pytest
         data.remove(data.of_instance(record))
     assert (folders(portsup.home)[0] / "db").exists()
     assert portsup.run("down").returncode == 0
+
+
+def _dig(folder: Path, depth: int) -> None:
+    """Folders in folders, deeper than a path can say."""
+    folder.mkdir()
+    fd = os.open(folder, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("a-folder", dir_fd=fd)
+        below = os.open("a-folder", os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = below
+    os.close(fd)
+
+
+def test_deep_folders(portsup_home: Home, portsup: Portsup, stack: Path) -> None:
+    """Neither calls nor descriptors are used up, however deep the folders lie."""
+    assert portsup.run("up", "-i", "1", "--wait").returncode == 0
+    (data,) = folders(portsup_home)
+    few = Portsup(portsup_home, stack.parent, ("sh", "-c", 'ulimit -n 300 && exec "$0" "$@"'))
+    try:
+        _dig(data / "deep", 2000)
+        done = few.run("down", "--data", "--yes")
+        assert done.returncode == 0, done.stderr
+        assert folders(portsup_home) == []
+    finally:
+        subprocess.run(["rm", "-rf", data], check=True)  # shutil.rmtree is not for these
+
+
+def test_moved_while_it_is_removed(tmp_path: Path) -> None:
+    """Where a folder is moved elsewhere, the way back from it isn't gone."""
+    from supervisor.cli.removal import Removal
+
+    tree, other = tmp_path / "tree", tmp_path / "other"
+    (tree / "deep" / "inside").mkdir(parents=True)
+    other.mkdir()
+    fd = os.open(tmp_path, os.O_RDONLY)
+    removal = Removal(fd, str(tmp_path))
+    try:
+        removal.enter("tree")
+        removal.enter("deep")
+        (tree / "deep").rename(other / "deep")
+        with pytest.raises(OSError, match="deep was moved away"):
+            removal.leave()
+    finally:
+        removal.close()
+        os.close(fd)
+    assert (other / "deep" / "inside").exists()
