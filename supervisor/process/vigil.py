@@ -108,7 +108,9 @@ class Vigil:
         """Pass commands on until the supervisor has exited; its wait status. None if for so many seconds
         nothing came; once there was a command there is no such end."""
         count = 0
-        while True:
+        # Before the first wait too: if it died before CHLD was blocked, nothing wakes us. And after whatever
+        # woke us: CHLD may tell of somebody else, and two of them may come as one.
+        while not (ended := os.waitpid(self._supervisor[0], os.WNOHANG))[0]:
             got = self._next_signal(seconds)
             if got is None:
                 return None
@@ -116,10 +118,7 @@ class Vigil:
                 seconds = None
                 count += 1
                 self._pass_on(COMMANDS[got], last=count >= PATIENCE)
-            # Whatever woke us: CHLD may tell of somebody else, and two of them may come as one.
-            pid, status = os.waitpid(self._supervisor[0], os.WNOHANG)
-            if pid:
-                return status
+        return ended[1]
 
     def _next_signal(self, seconds: float | None) -> int | None:
         signals = {*self._commands, _signal.SIGCHLD}

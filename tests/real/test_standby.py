@@ -47,6 +47,30 @@ def test_nobody_needs_it(end: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("load", "code"), [("os.kill(os.getpid(), signal.SIGKILL)", 137), ("raise RuntimeError('broken')", 70)]
+)
+def test_it_dies_before_it_is_needed(load: str, code: int, portsup_home: Home) -> None:
+    """As it does where an install is broken: its guard ends too, and says of what."""
+    died = f"""
+import os, signal
+from pathlib import Path
+from supervisor.process.guard import Standby
+
+def load(has_begun):
+    {load}
+
+standby = Standby(lambda link, order: print("ran") or 0, load)
+os.waitid(os.P_PID, standby.pid, os.WEXITED | os.WNOWAIT)
+standby.begin(b"one", Path({str(portsup_home.locks)!r}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", died], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.count("portsup: ") == 1
+
+
+@pytest.mark.parametrize(
     ("words", "code"),
     [
         (["up", "--no-such-option"], 2),
