@@ -165,7 +165,7 @@ class Reloader:
             return []  # it is over, and stays so
         missing = [pool for pool in plan.pools if pool.name in moving(plan, held)]
         return [
-            Want(one.service, pool, tuple(sorted(pool.ports, key=last.get(pool.name).__ne__)))
+            Want(one.service, pool, tuple(sorted(pool.ports, key=lambda port: port != last.get(pool.name))))
             for pool in missing
         ]
 

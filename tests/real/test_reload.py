@@ -66,7 +66,7 @@ def test_only_what_differs(portsup: Portsup, portsup_home: Home, ports_block: in
     services["level"] |= {"env": {"LOG_LEVEL": "debug", "API_TOKEN": "other-token"}}
     services["newcomer-by-reload"] = {
         **UP,
-        "pool": {"offset": 90, "size": 1},
+        "pool": {"offset": 90, "size": 2},
         "env": {"SAME": "${same.port}"},
     }
     write_stack(portsup.cwd, services, base_port=ports_block)
