@@ -115,8 +115,8 @@ class Calls:
     async def _start(self, params: Params) -> Any:
         units = self._with_dependencies(self._named(params))
         self._refuse_while_stopping()
-        for unit in units:
-            await unit.start()
+        for name in [unit.name for unit in units]:
+            await self._unit(name).start()  # while we waited for one, a reload may have removed the next
         await self._supervisor.until_settled(units)
         return self._snapshots(self._named(params))
 
@@ -133,8 +133,8 @@ class Calls:
     async def _restart(self, params: Params) -> Any:
         units = self._named(params)
         self._refuse_while_stopping()
-        for unit in units:
-            await unit.restart()
+        for name in [unit.name for unit in units]:
+            await self._unit(name).restart()  # as above
         await self._supervisor.until_settled(units)
         return self._snapshots(units)
 

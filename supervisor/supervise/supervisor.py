@@ -424,16 +424,18 @@ class Supervisor:
         if unit is None or unit.is_off or self.stopping:
             return
         self._world.events.info("unit.changed", f"{name} changed: restarting", service=service)
-        task = asyncio.create_task(self._restart(unit))
+        task = asyncio.create_task(self._restart(service))
         self._restarts.add(task)
         task.add_done_callback(self._restarts.discard)
 
-    async def _restart(self, unit: Unit) -> None:
+    async def _restart(self, service: str) -> None:
+        unit = self.units.get(service)
         try:
-            await unit.restart()
+            if unit is not None:  # a reload may have removed it by now
+                await unit.restart()
         except PortsupError as error:
             text = ": ".join([error.message, *error.details])
-            self._world.events.error("unit.restart", text, service=unit.name)
+            self._world.events.error("unit.restart", text, service=service)
 
     # Another plan
 

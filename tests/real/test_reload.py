@@ -247,3 +247,31 @@ def test_down_in_the_middle(portsup: Portsup, portsup_home: Home, ports_block: i
     assert portsup.run("down").returncode == 0
     assert reloading.wait() == 1
     assert_nothing_left(portsup_home, [ports_block, ports_block + 1, ports_block + 10])
+
+
+def test_started_while_it_is_removed(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
+    """A start that names several waits for the reload that is under way; of one that this has removed,
+    nothing is left."""
+    services: dict[str, Any] = {"web": {**UP, "pool": {"offset": 0, "size": 1}}}
+    services["stays"] = {**UP, "pool": {"offset": 10, "size": 1}}
+    start(portsup, {**services, "old": {**UP, "pool": {"offset": 20, "size": 1}}}, ports_block, stride=300)
+    assert portsup.run("stop", "web", "old").returncode == 0
+    many = {f"p{number}": {"offset": 100 + number, "size": 1} for number in range(150)}
+    services["new"] = {**UP, "pool": {"offset": 30, "size": 1}, "pools": many}
+    write_stack(portsup.cwd, services, base_port=ports_block, stride=300)
+    record = record_of(portsup)
+    with reach(record) as reloading, reach(record) as starting:
+        shown = reloading.call("reload")
+        asked = reloading.ask("reload", {"apply": shown["fingerprint"]})
+        wait_until(lambda: f"port-{ports_block + 100}.lock.json" in portsup_home.lock_files(), 10)
+        with pytest.raises(PortsupError, match="there is no service 'old'"):
+            starting.call("start", services=["web", "old"])
+        reloading.answer(asked, None)
+    running = portsup.instance(1)["services"]
+    assert [service["name"] for service in running] == ["web", "stays", "new"]
+    ports = [port for service in running for port in service["ports"].values()]
+    locked = [f"port-{port}.lock.json" for port in ports]
+    assert sorted(locked) == [name for name in portsup_home.lock_files() if name.startswith("port-")]
+    assert not [event for event in portsup_home.events() if event["event"] == "bug"]
+    assert portsup.run("down").returncode == 0
+    assert_nothing_left(portsup_home, ports)
