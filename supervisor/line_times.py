@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple, overload
 
 from supervisor.errors import PortsupError
-from supervisor.log_files import GAP_MAX
+from supervisor.log_files import GAP_MAX, open_log_file
 from supervisor.paths import line_times, open_log, rotated_log
 
 HEAD = struct.Struct("<8sQ")
@@ -223,8 +223,10 @@ class LineTimes:
         age = missing = 0
         while missing <= GAP_MAX:
             try:
-                fd = os.open(line_times(rotated_log(self._log, age)), os.O_RDONLY | os.O_CLOEXEC)
-            except OSError:
+                fd = open_log_file(line_times(rotated_log(self._log, age)))
+            except PortsupError:  # it can't be read, or it is a pipe
+                fd = None
+            if fd is None:
                 missing += 1
             else:
                 missing = 0

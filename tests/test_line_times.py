@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -75,3 +77,21 @@ def test_whatever_lies_there(noise: bytes | list[tuple[int, int]]) -> None:
         assert sum(length for _, length in pieces) == SIZE
         assert all(time is None or 0 <= time <= LATEST for time, _ in pieces)
         assert since is None or since >= 0
+
+
+READS = """
+import os, sys
+from pathlib import Path
+from supervisor.line_times import LineTimes
+log = Path(sys.argv[1])
+print(*LineTimes(log, os.open(log, os.O_RDONLY)).pieces(0, 1))
+"""
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """Nobody writes to it: who opened it as a file would wait for ever."""
+    log = tmp_path / "web.log"
+    log.write_bytes(b"x")
+    os.mkfifo(line_times(log))
+    done = subprocess.run([sys.executable, "-c", READS, log], capture_output=True, timeout=10, check=False)
+    assert done.stdout == b"(None, 1)\n"
