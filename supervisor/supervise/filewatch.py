@@ -56,7 +56,11 @@ class _Files:
         self._globs = [Glob(pattern) for pattern in watched.patterns]
 
     def folders(self) -> Iterator[str]:
-        """All that there are now and that a glob leads into."""
+        """All that there are now and that a glob leads into, and the one above: a checkout may remove the
+        service's own folder and make it anew."""
+        above = os.path.dirname(self.folder)  # noqa: PTH120
+        if os.path.isdir(above):  # noqa: PTH112
+            yield above
         waiting = [self.folder] if os.path.isdir(self.folder) else []  # noqa: PTH112 - a str for each file
         while waiting:
             folder = waiting.pop()

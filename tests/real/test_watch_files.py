@@ -118,3 +118,22 @@ def test_what_cannot_be_watched(portsup_home: Home, tmp_path: Path, ports_block:
         assert portsup.wait_for_service(1, "web", "RUNNING")["ready"]
     finally:
         portsup.close()
+
+
+@pytest.mark.slow
+def test_a_folder_that_is_made_anew(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
+    """The service's own, as when git changes to a branch without it and back."""
+    app = portsup.cwd / "app"
+    app.mkdir()
+    write_stack(portsup.cwd, {"web": {**UP, "cwd": "app", "watch": ["*.py"]}}, base_port=ports_block)
+    portsup.up("-i", "1")
+    portsup.wait_for_services(1, ("RUNNING",))
+    watching(portsup_home)
+
+    def make_anew() -> None:
+        app.rmdir()
+        app.mkdir()
+        (app / "b.py").touch()
+
+    restarted(portsup, make_anew, "web")
+    restarted(portsup, (app / "b.py").touch, "web")
