@@ -55,9 +55,12 @@ def supervise(order: Order) -> NoReturn:
 
 
 def _load(has_begun: Callable[[], bool]) -> None:
-    from supervisor.cli import bringup
+    try:
+        from supervisor.cli import bringup
 
-    bringup.load_ahead(until=has_begun)
+        bringup.load_ahead(until=has_begun)
+    except Exception:
+        pass  # it comes again, and is told, if there is something to supervise
 
 
 def _supervise(link: GuardLink, order: bytes) -> int:
