@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from supervisor import paths
@@ -17,8 +18,8 @@ LAST_LINES = 20
 LONGEST = 400
 """Characters of a line that are shown: some print a whole page of JSON as one."""
 
-CLOCK_GRACE = 1.0
-"""Seconds that a file's time may lag behind the clock."""
+REACH = 1 << 18
+"""Bytes at the end of a log in which they are looked for: the event loop waits meanwhile."""
 
 
 def not_every_service(is_what: str, lines: Sequence[str], hint: str | None = None) -> PortsupError:
@@ -56,15 +57,13 @@ def _printed(record: InstanceRecord, service: ServiceSnapshot) -> list[str]:
 
 
 def _last_lines(log: Path, since: float) -> list[str]:
-    """Not of what an earlier instance's service printed: before the time `since`."""
-    from supervisor.cli.tail import Tail
+    """Not of what an earlier instance's service printed: before `since`, in seconds since 1970."""
+    from supervisor.cli.tail import Reach, Tail
 
-    tail = Tail(log, lines=LAST_LINES, since=int((since - CLOCK_GRACE) * 1000))
-    try:
+    with closing(Tail(log, lines=LAST_LINES, reach=Reach(REACH, int(since * 1000)))) as tail:
         text = b"".join(piece.data for piece in tail.printed()).decode(errors="replace")
-    finally:
-        tail.close()
-    return [line if len(line) <= LONGEST else f"{line[:LONGEST]}…" for line in text.splitlines()]
+    lines = text.splitlines()[-LAST_LINES:]  # a terminal shows as many of one with carriage returns in it
+    return [line if len(line) <= LONGEST else f"{line[:LONGEST]}…" for line in lines]
 
 
 def _ended(service: ServiceSnapshot) -> Iterator[str]:

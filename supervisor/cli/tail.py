@@ -15,6 +15,15 @@ BLOCK = 1 << 16
 """Bytes that are read at a time."""
 
 
+class Reach(NamedTuple):
+    """How far back one looks at most, be it to the middle of a line."""
+
+    length: int
+    """Bytes."""
+    since: int
+    """Milliseconds since 1970; what was printed at times that nobody knows is further back."""
+
+
 class LogPart:
     """One file of a log, and how far it was read."""
 
@@ -27,8 +36,17 @@ class LogPart:
         """Of what there was when it was opened."""
         self.written = found.st_mtime_ns // 1_000_000
         """Last, in milliseconds since 1970, as of then."""
+        self.begin = 0
+        """Where reading begins at the earliest, be it in the middle of a line."""
         self.position = 0
         self.times = LineTimes(log, fd)
+
+    def limit(self, reach: Reach) -> Reach:
+        """From now on nothing further back counts; how far to go back in the file before it."""
+        since = self.times.since(reach.since)
+        start = self.end if since is None else min(since, self.end)
+        self.position = self.begin = max(self.end - reach.length, start)
+        return reach._replace(length=reach.length - (self.end - self.begin))
 
     def read(self, length: int = BLOCK) -> Piece | None:
         """What comes next, at most so much; from the beginning again where it was truncated."""
@@ -42,7 +60,7 @@ class LogPart:
 
     def start_of_last(self, lines: int) -> tuple[int, int]:
         """Where the last `lines` lines begin, and how many of them there are."""
-        return _start_of_last(self._fd, self.end, lines)
+        return _start_of_last(self._fd, self.begin, self.end, lines)
 
     def start_since(self, time: int) -> tuple[int, bool]:
         """Where the lines of `time` or later begin, and whether some may be among those before, whose time
@@ -53,14 +71,16 @@ class LogPart:
         return self._line_start(offset), offset == known_from > 0
 
     def _line_start(self, offset: int) -> int:
-        """The first beginning of a line from there on."""
-        position = max(offset - 1, 0)
-        while offset and (block := os.pread(self._fd, BLOCK, position)):
+        """The first beginning of a line from there on; `begin` counts as one."""
+        if offset <= self.begin:
+            return self.begin
+        position = offset - 1
+        while block := os.pread(self._fd, BLOCK, position):
             end = block.find(b"\n") + 1
             if end:
                 return min(position + end, self.end)
             position += len(block)
-        return self.end if offset else 0
+        return self.end
 
     def close(self) -> None:
         self.times.close()
@@ -86,9 +106,12 @@ class Piece(NamedTuple):
 class Tail:
     """One log, which may not exist yet, be truncated, rotated, or replaced by another under its name."""
 
-    def __init__(self, path: Path, *, lines: int | None = None, since: int | None = None) -> None:
+    def __init__(
+        self, path: Path, *, lines: int | None = None, since: int | None = None, reach: Reach | None = None
+    ) -> None:
         """Begins with the last `lines` lines, or with those that were printed `since` then (milliseconds
-        since 1970), or with those for which both is true. Raises PortsupError if a file can't be read."""
+        since 1970), or with those for which both is true, but not before `reach`. Raises PortsupError if a
+        file can't be read."""
         self.path = path
         self.left_out = False
         """Whether there are lines that may be since then, but nobody knows."""
@@ -96,15 +119,17 @@ class Tail:
         """The one before the first that is read: where it is, there is nothing new."""
         self._parts: deque[LogPart] = deque()
         """Those to be read, the oldest first; never empty once there was one."""
-        self._find_start(lines, since)
+        self._find_start(lines, since, reach)
 
-    def _find_start(self, lines: int | None, since: int | None) -> None:
+    def _find_start(self, lines: int | None, since: int | None, reach: Reach | None) -> None:
         for fd in newest_first(self.path):
             part = LogPart(self.path, fd)
             if self._parts and self._parts[0].position > 0:  # it is in there that we begin
                 self._before = part
                 return
             self._parts.appendleft(part)
+            if reach is not None:
+                reach = part.limit(reach)
             if lines is not None:
                 part.position, found = part.start_of_last(lines)
                 lines -= found
@@ -162,21 +187,22 @@ class Tail:
         self._before = None
 
 
-def _start_of_last(fd: int, end: int, lines: int) -> tuple[int, int]:
-    """Where the last `lines` lines begin, found block by block from the end, and how many there are."""
-    if lines == 0 or end == 0:
+def _start_of_last(fd: int, begin: int, end: int, lines: int) -> tuple[int, int]:
+    """Where the last `lines` lines from `begin` to `end` begin, found block by block from the end, and how
+    many there are."""
+    if lines == 0 or end == begin:
         return end, 0
     position = end
     wanted = lines + 1 if _ends_in_newline(fd, end) else lines
-    while position > 0:
-        start = max(position - BLOCK, 0)
+    while position > begin:
+        start = max(position - BLOCK, begin)
         block = os.pread(fd, position - start, start)
         found = block.count(b"\n")
         if found >= wanted:
             return start + _nth_newline_from_end(block, wanted) + 1, lines
         wanted -= found
         position = start
-    return 0, lines - wanted + 1
+    return begin, lines - wanted + 1
 
 
 def _ends_in_newline(fd: int, end: int) -> bool:

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.cli import tail
-from supervisor.cli.tail import Tail
+from supervisor.cli.tail import Reach, Tail
 from supervisor.errors import PortsupError
+from supervisor.line_times import TimesWriter
 
 
 @pytest.fixture
@@ -72,6 +73,56 @@ def test_a_large_file_is_read_from_its_end(path: Path) -> None:
         file.seek(0, 2)
         file.write(b"\nlast but one\nlast\n")
     assert last(path, 2) == b"last but one\nlast\n"
+
+
+@given(
+    st.lists(st.sampled_from([b"\n", b"ab\n"]), max_size=4),
+    st.lists(st.sampled_from([b"\n", b"ab\n", b"c"]), max_size=8),
+    st.integers(0, 5),
+    st.integers(0, 30),
+)
+def test_no_further_back_than_it_reaches(
+    aside: list[bytes], parts: list[bytes], lines: int, reach: int
+) -> None:
+    """As if what is further back weren't there, also where that is in another file."""
+    data = b"".join(aside + parts)
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        path = Path(folder) / "log"
+        path.write_bytes(b"".join(parts))
+        path.with_name("log.1").write_bytes(b"".join(aside))
+        patch.setattr(tail, "BLOCK", 4)
+        within = data[max(len(data) - reach, 0) :].splitlines(keepends=True)
+        stamp(path, (0, 1000))
+        stamp(path.with_name("log.1"), (0, 1000))
+        with closing(Tail(path, lines=lines, reach=Reach(reach, 0))) as opened:
+            assert printed(opened) == b"".join(within[max(len(within) - lines, 0) :])
+
+
+def stamp(path: Path, *records: tuple[int, int]) -> None:
+    """Offsets of the log, and the times of what was written there."""
+    times = TimesWriter(path, path.stat().st_ino)
+    for offset, time in records:
+        times.add(offset, time)
+    times.close()
+
+
+def test_a_line_without_end_is_not_searched_for_its_beginning(path: Path) -> None:
+    """Whoever reaches no further has the end of it at once."""
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    stamp(path, (0, 1000))
+    with closing(Tail(path, lines=20, reach=Reach(9, 1000))) as opened:
+        assert printed(opened) == bytes(9)
+
+
+def test_no_further_back_than_a_time(path: Path) -> None:
+    """Be it in the middle of a line; nothing at all where no time is known."""
+    path.write_bytes(b"one\ntwo, three\n")
+    with closing(Tail(path, lines=20, reach=Reach(100, 1000))) as opened:
+        assert printed(opened) == b""
+    stamp(path, (0, 999), (8, 1000))
+    with closing(Tail(path, lines=20, reach=Reach(100, 1000))) as opened:
+        assert printed(opened) == b" three\n"
 
 
 def test_a_missing_file_has_no_lines_and_may_come(path: Path) -> None:

@@ -68,3 +68,28 @@ def test_a_run_that_does_not_start(portsup: Portsup, ports_block: int) -> None:
     assert "bad | it ended with code 137 (signal KILL: killed; out of memory?)" in done.stderr
     assert "portsup restart" not in done.stderr
     wait_until(lambda: not portsup.home.lock_files(), 10)
+
+
+def test_what_this_run_printed_and_no_more(portsup: Portsup, ports_block: int) -> None:
+    """Nothing of the run just before, also where that left a line open; at most 20 lines of a progress bar,
+    and little of an endless line."""
+    bad = {"command": ["/bin/sh", "-c", "cat said; exit 3"], "restart": "no"}
+    write_stack(portsup.cwd, {"bad": bad}, base_port=ports_block)
+    expected = {
+        "first\n" * 25: ["the last 20 lines that it printed:", *["  first"] * 20],
+        "second\n" * 2: ["the last 2 lines that it printed:", *["  second"] * 2],
+        "".join(f"{percent}%\r" for percent in range(101)): [
+            "the last 20 lines that it printed:",
+            *(f"  {percent}%" for percent in range(81, 101)),
+        ],
+        "endless" * 1_500_000: ["the last line that it printed:", "  "],
+        "last\n": ["the last line that it printed:", "  last"],
+    }
+    for said, block in expected.items():
+        (portsup.cwd / "said").write_text(said)
+        running = portsup.up("-i", "1")
+        assert running.wait() == 1
+        told = [line.removeprefix("bad     | ") for line in running.stderr.splitlines()]
+        shown = told[told.index(block[0]) : told.index("it ended with code 3")]
+        assert shown[:-1] == block[:-1] and shown[-1].startswith(block[-1])
+        assert len(shown[-1]) < 410
