@@ -204,29 +204,11 @@ def test_status_is_coloured_on_a_terminal(instance: Instance, portsup: Portsup) 
 
 def on_terminal(portsup: Portsup, columns: int, *arguments: str, **environ: str) -> str:
     """What the command prints to a terminal of that width."""
-    import fcntl
-    import pty
-    import struct
-    import termios
-
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     variables = {**portsup.home.environ, **environ}
     del variables["COLUMNS"]
-    try:
-        command = [sys.executable, "-m", "supervisor", *arguments]
-        process = subprocess.Popen(command, cwd=portsup.cwd, env=variables, stdout=slave, stderr=slave)
-        os.close(slave)
-        shown = b""
-        try:
-            while block := os.read(master, 65536):
-                shown += block
-        except OSError:  # Linux's way of saying that the last writer is gone
-            pass
-        assert process.wait(10) == 0, shown
-    finally:
-        os.close(master)
-    return shown.decode().replace("\r\n", "\n")
+    with closing(Terminal([*COMMAND, *arguments], portsup.cwd, variables, (columns, 40))) as terminal:
+        assert terminal.wait() == 0, terminal.screen
+        return terminal.screen
 
 
 @pytest.mark.parametrize("json_too", ["", "1"])
@@ -244,7 +226,9 @@ def test_status_watch_redraws_in_place(instance: Instance, portsup_home: Home, t
     """On a terminal the next look takes the last one's place, in colour, and Ctrl-C leaves it there."""
     environ = {**portsup_home.environ, "TERM": "xterm-256color", "NO_COLOR": ""}
     with closing(Terminal([*COMMAND, "status", "--watch"], tmp_path, environ)) as terminal:
-        wait_until(lambda: terminal.screen.count("instance") >= 2, 15, "two looks")
+        wait_until(lambda: "RUNNING" in terminal.rows[-1], 15, "the first look")
+        instance.services = (instance.services[0], instance.services[1]._replace(state="STOPPED"))
+        wait_until(lambda: "STOPPED" in terminal.rows[-1], 15, "the next one")
         terminal.type(CTRL_C)
         assert terminal.wait() == 130
         assert "\x1b[32mRUNNING" in terminal.screen
