@@ -15,21 +15,9 @@ from fnmatch import fnmatchcase
 SKIPPED = frozenset({"node_modules", "__pycache__"})
 """Folders that no wildcard leads into, beside those that begin with a dot."""
 
-GLOB = r"^(?!/)(?!(.*/)?\.{1,2}(/|$))(?!.*//)(?!.*/$)[^\x00]+$"
-"""What `wrong_glob` takes, for editors."""
-
 ANY_FOLDERS = "**"
 
 _MAGIC = re.compile(r"[*?[]")
-
-
-def wrong_glob(pattern: str) -> tuple[str, str] | None:
-    """What is wrong with it, and what would be right."""
-    if pattern.startswith("/"):
-        return "is not below the service's folder", "globs are relative to cwd"
-    if any(part in ("", ".", "..") for part in pattern.split("/")):
-        return 'has a part that is empty, "." or ".."', 'write it like "src/**/*.py", relative to cwd'
-    return None
 
 
 class Glob:

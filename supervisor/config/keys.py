@@ -7,7 +7,6 @@ import re
 from supervisor.config import variables
 from supervisor.config.commands import COMMAND
 from supervisor.config.fields import Field, FieldError, Key, Keys, Type, attempt, kind, read_table
-from supervisor.config.globs import GLOB, wrong_glob
 from supervisor.config.model import Backoff, LogLimits, OnLost, Restart, ShieldMode, Stop, StopMode
 from supervisor.config.pool_keys import HIGHEST_PORT, MAIN_POOL_TABLE, POOLS, PORT, PORT_ENV
 from supervisor.config.ready_keys import READY_TABLE
@@ -133,12 +132,20 @@ def log(field: Field) -> LogLimits:
 
 
 def globs(field: Field) -> tuple[str, ...]:
+    """What `config/globs.py` takes, which is loaded only where files are watched."""
     patterns = words(field)
     for pattern in patterns:
-        if reason := wrong_glob(pattern):
-            raise FieldError(*reason)
+        if pattern.startswith("/"):
+            raise FieldError("is not below the service's folder", "globs are relative to cwd")
+        if any(part in ("", ".", "..") for part in pattern.split("/")):
+            raise FieldError(
+                'has a part that is empty, "." or ".."', 'write it like "src/**/*.py", relative to cwd'
+            )
     return patterns
 
+
+GLOB = r"^(?!/)(?!(.*/)?\.{1,2}(/|$))(?!.*//)(?!.*/$)[^\x00]+$"
+"""What `globs` takes, for editors."""
 
 GLOBS = Type(
     globs,

@@ -11,7 +11,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from supervisor.config.globs import GLOB, Glob, wrong_glob
+from supervisor.config.fields import Field, FieldError
+from supervisor.config.globs import Glob
+from supervisor.config.keys import GLOB, globs
+from supervisor.config.lines import Lines
+from supervisor.config.problems import Problems
 
 
 @pytest.mark.parametrize(
@@ -75,8 +79,13 @@ def test_where_it_leads(pattern: str, folder: str, leads: bool) -> None:
 @pytest.mark.parametrize("pattern", ["", "/src/*.py", "src//a", "../a", "a/../b", "./a", "src/", "."])
 def test_what_is_no_glob(pattern: str) -> None:
     """The schema for editors refuses what the loader does."""
-    assert wrong_glob(pattern)
+    with pytest.raises(FieldError):
+        globs(field(pattern))
     assert not re.search(GLOB, pattern)
+
+
+def field(*patterns: str) -> Field:
+    return Field(list(patterns), ("watch",), Problems(Path("services.toml"), Lines("")))
 
 
 NAMES = st.sampled_from(["a", "b", "ab.py", ".a", "c.d"])
@@ -91,7 +100,7 @@ PATTERNS = st.lists(PARTS, min_size=1, max_size=4).map("/".join)
 @example("c.d/**", ["c.d"])
 def test_as_python_globs_do(pattern: str, paths: list[str]) -> None:
     """Of real files, the same as glob.glob; and each one's folders lead to it."""
-    assert not wrong_glob(pattern)
+    assert globs(field(pattern)) == (pattern,)
     assert re.search(GLOB, pattern)
     with tempfile.TemporaryDirectory() as folder:
         for path in paths:
