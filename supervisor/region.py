@@ -14,7 +14,7 @@ from itertools import accumulate, takewhile, zip_longest
 from typing import NamedTuple
 
 USUAL_SIZE = os.terminal_size((80, 24))
-"""For a terminal that doesn't know its size."""
+"""For a terminal that doesn't know its size, or where there is none to take it from."""
 
 
 class Span(NamedTuple):
@@ -82,7 +82,7 @@ class Region:
         if not in_foreground(self._fd):
             self.forget()
             return data
-        size = terminal_size(self._fd)
+        size = terminal_size(self._fd) or USUAL_SIZE
         before = self._erased(size.columns)
         if picture is None:
             return before + data
@@ -116,12 +116,13 @@ def _styled(line: Line) -> str:
     return "".join(f"\x1b[{span.style}m{span.text}\x1b[0m" if span.style else span.text for span in line)
 
 
-def terminal_size(fd: int) -> os.terminal_size:
+def terminal_size(fd: int) -> os.terminal_size | None:
+    """None if it is no terminal, hung up, or was never told its size."""
     try:
         size = os.get_terminal_size(fd)
-    except OSError:  # it is being closed
-        return USUAL_SIZE
-    return size if size.columns and size.lines else USUAL_SIZE
+    except OSError:
+        return None
+    return size if size.columns and size.lines else None
 
 
 def in_foreground(fd: int) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import termios
 
 import pyte
 import pytest
 
-from supervisor.region import Line, Region, Span, cells_of, shortened, spans
+from supervisor.region import Line, Region, Span, cells_of, shortened, spans, terminal_size
 
 
 @pytest.mark.parametrize(
@@ -56,3 +57,19 @@ def test_a_picture_stays_below() -> None:
     finally:
         os.close(reader)
         os.close(writer)
+
+
+def test_the_size_of_a_terminal() -> None:
+    """None where it was never told one, is hung up, or is no terminal at all."""
+    reader, writer = os.openpty()
+    try:
+        assert terminal_size(writer) is None
+        termios.tcsetwinsize(writer, (24, 80))
+        assert terminal_size(writer) == (80, 24)
+    finally:
+        os.close(reader)
+    try:
+        assert terminal_size(writer) is None
+    finally:
+        os.close(writer)
+    assert terminal_size(writer) is None

@@ -15,6 +15,7 @@ from supervisor.cli.output import note
 from supervisor.control.client import Client, reach
 from supervisor.errors import PortsupError
 from supervisor.records import InstanceRecord
+from supervisor.region import terminal_size
 
 LINES = 20
 """Of what was printed before, for a person."""
@@ -76,15 +77,8 @@ def _attach(record: InstanceRecord, service: str, detach_keys: bytes) -> str | N
 
 def _size() -> dict[str, int]:
     """Of our terminal, if there is one to show a screen on."""
-    from supervisor.process.pty import size_of
-
-    try:
-        rows, columns = size_of(1)
-    except OSError:
-        return {}
-    if not rows or not columns:  # it was never told
-        return {}
-    return {"rows": min(rows, LARGEST), "columns": min(columns, LARGEST)}
+    size = terminal_size(1)
+    return {"rows": min(size.lines, LARGEST), "columns": min(size.columns, LARGEST)} if size else {}
 
 
 def _resize(record: InstanceRecord, service: str) -> None:

@@ -38,7 +38,6 @@ from supervisor.supervise.timings import Timings
 if TYPE_CHECKING:
     from supervisor.cli.herald import Herald
     from supervisor.control.server import ControlServer
-    from supervisor.process.pty import Size
     from supervisor.snapshot import ServiceSnapshot
     from supervisor.supervise.errand import Errand
     from supervisor.supervise.progress import Progress
@@ -312,12 +311,12 @@ class _Instance:
             for line in last_words(self._record, service, stays=not ends and self._herald is None):
                 console.add(service.name, line, DIM)
 
-    def _terminal_size(self) -> Size:
+    def _terminal_size(self) -> os.terminal_size:
         """What is free beside the name on the terminal where a service's lines are shown, if they are."""
-        from supervisor.process.pty import USUAL_SIZE, Size
+        from supervisor.region import USUAL_SIZE
 
         shown = self._console.size() if self._console and self._shows_lines else None
-        return Size(*shown) if shown else USUAL_SIZE
+        return shown or USUAL_SIZE
 
     # An errand
 

@@ -8,27 +8,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-import struct
 import termios
 from collections.abc import Callable
-from typing import NamedTuple
-
-
-class Size(NamedTuple):
-    """Of a terminal, in cells."""
-
-    rows: int
-    columns: int
-
-
-USUAL_SIZE = Size(24, 80)
-"""Where there is no terminal to take it from."""
 
 USUAL_TERM = "xterm-256color"
 """What programs may send it, where no TERM says so: every terminal of today understands this one."""
 
 
-def open_pair(size: Size) -> tuple[int, int]:
+def open_pair(size: os.terminal_size) -> tuple[int, int]:
     """Our end, non-blocking, and the child's. Raises OSError if there is none left.
 
     Neither outlasts an exec: where a stranger held our end, the child would never see its terminal go.
@@ -39,22 +26,16 @@ def open_pair(size: Size) -> tuple[int, int]:
     return ours, childs
 
 
-def set_size(ours: int, size: Size) -> None:
+def set_size(ours: int, size: os.terminal_size) -> None:
     """The kernel sends SIGWINCH to the foreground group if that is another size than before."""
-    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("4H", *size, 0, 0))
-
-
-def size_of(end: int) -> Size:
-    """Raises OSError if it is no terminal."""
-    columns, rows = os.get_terminal_size(end)
-    return Size(rows, columns)
+    termios.tcsetwinsize(ours, (size.lines, size.columns))
 
 
 def redraw(ours: int) -> None:
     """Let the program in the foreground draw its screen anew: its size changes, and changes back."""
-    rows, columns = size_of(ours)
-    set_size(ours, Size(rows, columns + 1))
-    set_size(ours, Size(rows, columns))
+    size = os.get_terminal_size(ours)
+    set_size(ours, os.terminal_size((size.columns + 1, size.lines)))
+    set_size(ours, size)
 
 
 def take_terminal() -> None:

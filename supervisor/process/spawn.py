@@ -20,7 +20,6 @@ from supervisor.process.handdown import receiver
 if TYPE_CHECKING:
     import subprocess
 
-    from supervisor.process.pty import Size
 
 OUTPUT_PIPE_BYTES = 1 << 18
 """A child that prints in bursts isn't blocked. pipe(7) gives an unprivileged user 64 MiB for all pipes."""
@@ -54,7 +53,7 @@ class ChildSpec(NamedTuple):
     """As services.toml has argv's first word, for errors: filled in, it may hold a secret."""
     listening_fd: int | None = None
     """A socket that the child gets as descriptor 3, with its pid in LISTEN_PID."""
-    terminal: Size | None = None
+    terminal: os.terminal_size | None = None
     """It gets a terminal of this size, which controls its session, in place of a pipe for its output."""
 
 
@@ -80,7 +79,7 @@ def spawn(spec: ChildSpec) -> Child:
         os.close(write_end)
 
 
-def _spawn_on_terminal(spec: ChildSpec, size: Size) -> Child:
+def _spawn_on_terminal(spec: ChildSpec, size: os.terminal_size) -> Child:
     from supervisor.process.pty import open_pair
 
     try:

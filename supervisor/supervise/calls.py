@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,6 @@ from supervisor.supervise.timings import Timings
 from supervisor.supervise.unit import Unit
 
 if TYPE_CHECKING:
-    from supervisor.process.pty import Size
     from supervisor.supervise.keyboard import Keyboard, Viewer
     from supervisor.supervise.reload import Reloader
 
@@ -34,14 +34,12 @@ LARGEST = 1000
 """Rows, columns or lines: more are a mistake, and some programs allocate what they are told."""
 
 
-def _size(params: Params) -> Size | None:
+def _size(params: Params) -> os.terminal_size | None:
     """Raises ValueError for what is no terminal's."""
     rows, columns = params.get("rows"), params.get("columns")
     if rows is None and columns is None:
         return None
-    from supervisor.process.pty import Size
-
-    return Size(_count("rows", rows, 1), _count("columns", columns, 1))
+    return os.terminal_size((_count("columns", columns, 1), _count("rows", rows, 1)))
 
 
 def _lines(params: Params) -> int:

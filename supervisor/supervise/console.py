@@ -78,13 +78,14 @@ class Console:
             self._prefix(service or "portsup", 2) + time.strftime("%H:%M:%S ").encode() + text + b"\n"
         )
 
-    def size(self) -> tuple[int, int] | None:
-        """Rows, and the columns that a service's line has beside its name; None where that is no terminal."""
-        if not self._terminal[self._lines_to]:
+    def size(self) -> os.terminal_size | None:
+        """What a service's lines have, beside its name, on their terminal; None where there is none."""
+        from supervisor.region import terminal_size
+
+        if (size := terminal_size(self._lines_to)) is None:
             return None
-        columns, rows = os.get_terminal_size(self._lines_to)
-        beside = columns - self._width - len(" | ")
-        return (rows, beside) if rows > 0 and beside > 0 else None
+        beside = size.columns - self._width - len(" | ")
+        return os.terminal_size((beside, size.lines)) if beside > 0 else None
 
     def _shown(self, lines: bytes, fd: int) -> bytes:
         if not self._terminal[fd]:

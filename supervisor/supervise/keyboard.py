@@ -12,7 +12,7 @@ from collections import deque
 from typing import NamedTuple
 
 from supervisor.modes import Modes
-from supervisor.process.pty import Size, redraw, set_size
+from supervisor.process.pty import redraw, set_size
 from supervisor.terminal import tame
 
 HISTORY = 1 << 16
@@ -107,7 +107,7 @@ class Keyboard:
         self._waiting: deque[tuple[Viewer, bytes]] = deque()
         """What was typed and not yet taken, and by whom."""
 
-    def attach(self, size: Size | None, lines: int) -> Viewer:
+    def attach(self, size: os.terminal_size | None, lines: int) -> Viewer:
         """One more, who is shown the last `lines` first. With a `size` the terminal gets that of theirs."""
         viewer = Viewer(self, self._screen(lines))
         self._viewers.append(viewer)
@@ -116,7 +116,7 @@ class Keyboard:
             redraw(self._fd)
         return viewer
 
-    def resize(self, size: Size) -> None:
+    def resize(self, size: os.terminal_size) -> None:
         set_size(self._fd, size)
 
     def show(self, output: bytes) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from supervisor.clock import Clock
 from supervisor.config import variables
@@ -18,9 +18,6 @@ from supervisor.ports.reserve import InstanceClaim, Reservation, listening_of
 from supervisor.process.child import Child
 from supervisor.process.reap import Forest
 from supervisor.process.spawn import ChildSpec, marker, spawn
-
-if TYPE_CHECKING:
-    from supervisor.process.pty import Size
 
 
 class Started(NamedTuple):
@@ -45,7 +42,7 @@ class Launcher:
         data_dir: Path,
         environ: Mapping[str, str],
         clock: Clock,
-        terminal_size: Callable[[], Size],
+        terminal_size: Callable[[], os.terminal_size],
     ) -> None:
         """`terminal_size`: of the terminal that a service with `tty` gets."""
         self.plan = plan
@@ -146,7 +143,7 @@ def _with_socket(spec: ChildSpec, service: str, reservations: Iterable[Reservati
     return spec._replace(env={**spec.env, **told}, listening_fd=listening.fd)
 
 
-def _with_terminal(spec: ChildSpec, size: Size) -> ChildSpec:
+def _with_terminal(spec: ChildSpec, size: os.terminal_size) -> ChildSpec:
     from supervisor.process.pty import USUAL_TERM
 
     return spec._replace(env={**spec.env, "TERM": spec.env.get("TERM") or USUAL_TERM}, terminal=size)

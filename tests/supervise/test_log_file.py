@@ -48,8 +48,8 @@ def whole(path: Path) -> bytes:
 class Follower:
     """Whoever looks now and then, and what they have seen."""
 
-    def __init__(self, path: Path, **begin: int) -> None:
-        self._tail = Tail(path, **begin)
+    def __init__(self, path: Path, *, lines: int | None = None, since: int | None = None) -> None:
+        self._tail = Tail(path, lines=lines, since=since)
         self._timer = LineTimer("web")
         self.seen = b""
         self.lines: list[Timed] = []
