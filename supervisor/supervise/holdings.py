@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from supervisor.clock import Clock
 from supervisor.errors import PortsupError
@@ -187,9 +187,3 @@ def _occupant(port: int) -> str:
         f"port {port} can't be bound for up to a minute: connections of a server without SO_REUSEADDR "
         "are in TIME_WAIT"
     )
-
-
-def port_fields(ports: Mapping[str, int]) -> dict[str, object]:
-    """For the event log: the main port, and all of them where there are more."""
-    fields: dict[str, object] = {"port": ports.get("port")}
-    return fields if len(ports) < 2 else {**fields, "ports": dict(ports)}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from supervisor.clock import Clock
-from supervisor.config.model import OnLost, ReadyKind
+from supervisor.config.model import OnLost
 from supervisor.config.signals import signal_name
 from supervisor.errors import OutOfResources, PortsupError
 from supervisor.plan.plan import UnitPlan, url
@@ -28,13 +28,14 @@ from supervisor.snapshot import ServiceSnapshot
 from supervisor.supervise.backoff import Ladder
 from supervisor.supervise.events import EventLog
 from supervisor.supervise.handover import Handover
-from supervisor.supervise.holdings import Holdings, port_fields
+from supervisor.supervise.holdings import Holdings
 from supervisor.supervise.launcher import Launcher, Started
 from supervisor.supervise.logs import LogFile
 from supervisor.supervise.readiness import Readiness
 from supervisor.supervise.run import Report, Run, adopt_strays
 from supervisor.supervise.state import AT_REST, Action, Event, State, step
 from supervisor.supervise.timings import Timings
+from supervisor.supervise.unit_events import UnitEvents
 from supervisor.supervise.verdict import Cause, Wanted, may_retry, verdict
 
 if TYPE_CHECKING:
@@ -95,8 +96,9 @@ class Unit:
             plan, world.claim, world.folder, world.clock, reservations, lambda: self.tree_pids
         )
         self._world = world
+        self._events = UnitEvents(self.name, world.events, lambda: self.holdings.ports)
         self._ladder = Ladder(plan.service.backoff)
-        self._log = LogFile(world.log_path(self.name), plan.service.log, partial(self._warn, "log"))
+        self._log = LogFile(world.log_path(self.name), plan.service.log, partial(self._events.warning, "log"))
         self._readiness = Readiness(
             plan,
             world.launcher,
@@ -294,41 +296,12 @@ class Unit:
             self._retry.cancel()
 
     def _report(self, event: Event) -> None:
-        text = str(self.state)
-        main = self.holdings.main_port
-        if self._knows_it_answers and main is not None:
-            text += f" on {url(main)}"
-        if self.reason:
-            text += f": {self.reason}"
-        pid = None if self._run is None else self._run.child.pid
-        self._teller(event)(
-            f"unit.{self.state.lower()}",
-            text,
-            service=self.name,
-            pid=pid,
+        self._events.became(
+            self.state,
+            event,
+            pid=None if self._run is None else self._run.child.pid,
             reason=self.reason,
-            **port_fields(self.holdings.ports),
-        )
-
-    @property
-    def _knows_it_answers(self) -> bool:
-        asked = self.plan.service.ready.kind in (ReadyKind.HTTP, ReadyKind.TCP)
-        return asked and self.state is State.RUNNING
-
-    def _teller(self, event: Event) -> Callable[..., None]:
-        """How loud a change of state is told: what another line says as well goes to the file alone."""
-        events = self._world.events
-        if self.state is State.FATAL:
-            return events.error
-        if event is Event.CHILD_EXITED or self.state in (State.STARTING, State.PENDING):
-            return events.detail  # what comes of it follows at once
-        if self.state is State.RUNNING and self.plan.service.ready.kind is ReadyKind.SPAWNED:
-            return events.detail  # that it was started has been said, and more isn't known
-        return events.info
-
-    def _warn(self, event: str, message: str) -> None:
-        self._world.events.warning(
-            f"unit.{event}", message, service=self.name, **port_fields(self.holdings.ports)
+            ready=self.plan.service.ready.kind,
         )
 
     def _do(self, action: Action) -> None:
@@ -411,20 +384,12 @@ class Unit:
         )
 
     def _record_spawn(self, started: Started) -> None:
-        pid, port = started.child.pid, self.holdings.main_port
-        where = f" on port {port}" if port is not None else ""
         self._world.timings.add(self.name, "spawn", started.seconds)
-        self._world.events.info(
-            "unit.spawned",
-            f"started{where}, pid {pid}",
-            service=self.name,
-            pid=pid,
-            **port_fields(self.holdings.ports),
-        )
+        self._events.spawned(started.child.pid)
         try:
             self.holdings.name_child(started.child.owner)
         except PortsupError as error:
-            self._warn("record", error.message)
+            self._events.warning("record", error.message)
 
     def _not_ready(self, reason: str) -> None:
         """Its check gave up."""
@@ -440,12 +405,10 @@ class Unit:
         """The first process is gone."""
         assert self._run is not None
         self._exit = result
-        self._world.events.detail("unit.exited", f"ended with {result}", service=self.name)
+        self._events.exited(result)
         if result.ok and self.state in LIVE and self._run.listens_on(frozenset(self.holdings.ports.values())):
             self._daemon = True
-            self._world.events.info(
-                "unit.daemonised", "its first process ended, the rest goes on", service=self.name
-            )
+            self._events.daemonised()
         else:
             self._over(result)
 
@@ -494,7 +457,7 @@ class Unit:
     def _overdue(self) -> None:
         how = self.plan.service.stop
         name = signal_name(how.signal)
-        self._warn("killed", f"did not end within {how.timeout:g} s of signal {name}: killing it")
+        self._events.warning("killed", f"did not end within {how.timeout:g} s of signal {name}: killing it")
         self._handle(Event.STOP_TIMED_OUT)
 
     def _sweep(self) -> None:
@@ -565,7 +528,7 @@ class Unit:
             self.holdings.adopt_plan(plan)
             self._readiness.adopt_plan(plan)
         except PortsupError as error:
-            self._warn("reload", error.message)  # and its next start fails for the same reason
+            self._events.warning("reload", error.message)  # and its next start fails for the same reason
         self._world.launcher.keep_pools(plan)
         self._hold(claimed)
 
@@ -616,12 +579,10 @@ class Unit:
             if finding.lost:
                 self._lose(finding.message)
                 return
-            self._warn("shield", finding.message)
+            self._events.warning("shield", finding.message)
 
     def _lose(self, message: str) -> None:
-        self._world.events.error(
-            "unit.shield_lost", message, service=self.name, **port_fields(self.holdings.ports)
-        )
+        self._events.shield_lost(message)
         if self.state in LIVE:
             self._cause = Cause.SHIELD_LOST
         if self.state in (State.PENDING, State.BACKOFF) and self.plan.service.on_lost is OnLost.ROTATE:
@@ -631,7 +592,4 @@ class Unit:
 
     def warn_elsewhere(self, ports: Sequence[int]) -> None:
         """It listens on `ports`, and not on its own."""
-        own, variable = self.holdings.main_port, self.plan.pools[0].env
-        listed = ", ".join(map(str, ports))
-        where = f"{listed}, not on its port {own}" if ports else f"no port, though {own} is its own"
-        self._warn("elsewhere", f"{self.name} listens on {where}: does it read {variable}?")
+        self._events.elsewhere(ports, self.plan.pools[0].env)
