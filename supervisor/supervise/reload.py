@@ -131,7 +131,7 @@ class Reloader:
         try:
             async with AsyncExitStack() as claiming:
                 for unit in self._units:
-                    await claiming.enter_async_context(unit.claiming)
+                    await claiming.enter_async_context(unit.claims.lock)
                 await self._claim_and_hand_out(found)
         finally:
             self._supervisor.changed()  # only now: at_rest looks at those locks

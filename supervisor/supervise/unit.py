@@ -26,6 +26,7 @@ from supervisor.process.child import Exit
 from supervisor.process.reap import Forest
 from supervisor.snapshot import ServiceSnapshot
 from supervisor.supervise.backoff import Ladder
+from supervisor.supervise.claims import Claims
 from supervisor.supervise.events import EventLog
 from supervisor.supervise.handover import Handover
 from supervisor.supervise.holdings import Holdings
@@ -108,10 +109,9 @@ class Unit:
             world.socket_bound,
         )
         self._handover: Handover | None = None
-        self.claiming = asyncio.Lock()
-        """Held while its ports are claimed."""
+        self.claims = Claims(self.holdings, world.launcher, world.timings, world.changed)
         self._successor: _Successor | None = None
-        self._claims: set[asyncio.Task[None]] = set()
+        self._rotations: set[asyncio.Task[None]] = set()
         self._run: Run | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._retry_in = 0.0
@@ -170,7 +170,7 @@ class Unit:
         """From now on it is this service, and holds `claimed` too. With `anew`, what runs is ended first and
         started anew as this one; without, all of its ports must be in their pools still.
 
-        Only with `claiming` held. One that is at rest or in BACKOFF is the caller's to start."""
+        Only with the lock of `claims` held. One that is at rest or in BACKOFF is the caller's to start."""
         self._successor = _Successor(plan, claimed)
         if self._run is None or not anew:
             self._succeed()
@@ -208,7 +208,7 @@ class Unit:
     @property
     def at_rest(self) -> bool:
         """No process, and nothing under way. One that was never wanted up holds its ports all the same."""
-        return self.state in AT_REST and not self.claiming.locked()
+        return self.state in AT_REST and not self.claims.lock.locked()
 
     @property
     def adopts(self) -> bool:
@@ -530,39 +530,20 @@ class Unit:
         except PortsupError as error:
             self._events.warning("reload", error.message)  # and its next start fails for the same reason
         self._world.launcher.keep_pools(plan)
-        self._hold(claimed)
+        self.claims.hold(claimed)
 
     # Ports
 
     async def _claim(self, avoid: frozenset[int] = frozenset()) -> None:
         """Claim what isn't held, off the loop. Raises PortsupError, and then nothing is under way."""
-        async with self.claiming:
-            try:
-                self.holdings.drop_lost()
-                claimed = await asyncio.to_thread(self.holdings.reserve, self.holdings.missing(avoid))
-                if self.wanted is Wanted.DOWN:  # stopped meanwhile
-                    for held in claimed:
-                        held.give_back()
-                    return
-                if changed := self._hold(claimed):
-                    self._world.ports_changed(self, changed)
-            finally:
-                # Once the lock is free too: at_rest looks at it.
-                asyncio.get_running_loop().call_soon(self._world.changed)
-
-    def _hold(self, claimed: Sequence[Reservation]) -> frozenset[str]:
-        """From now on; the pools of which one is another port than their last."""
-        changed = self.holdings.adopt(claimed)
-        for held in claimed:
-            self._world.launcher.note(held)
-            self._world.timings.add(self.name, "claim", held.claim_seconds)
-        return changed
+        if changed := await self.claims.claim(lambda: not self.is_off, avoid):
+            self._world.ports_changed(self, changed)
 
     def _rotate(self) -> None:
         """After a lost shield: another port of the pool. It is PENDING until that is claimed."""
         task = asyncio.create_task(self._claim_another(self.holdings.drop_lost()))
-        self._claims.add(task)
-        task.add_done_callback(self._claims.discard)
+        self._rotations.add(task)
+        task.add_done_callback(self._rotations.discard)
 
     async def _claim_another(self, lost: frozenset[int]) -> None:
         try:
