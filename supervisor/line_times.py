@@ -19,7 +19,8 @@ from typing import NamedTuple, overload
 
 from supervisor.errors import PortsupError
 from supervisor.log_files import GAP_MAX, open_log_file
-from supervisor.paths import line_times, open_log, rotated_log
+from supervisor.paths import line_times, rotated_log
+from supervisor.private import open_log
 
 HEAD = struct.Struct("<8sQ")
 """What kind of file this is, and the inode of its log: one whose log was replaced is about another."""

@@ -17,6 +17,7 @@ LEAVES = frozenset(
         "errors",
         "clock",
         "paths",
+        "private",
         "snapshot",
         "records",
         "lines",

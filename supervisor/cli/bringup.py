@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from supervisor import paths
+from supervisor import paths, private
 from supervisor.cli.inherit import environment
 from supervisor.cli.number import Claimed, claim_number
 from supervisor.cli.order import Order
@@ -98,7 +98,7 @@ def _claim(order: Order, stack: ExitStack) -> _Instance:
     os_facts.keep_spares()
     config = load(order.config)
     clock = MonotonicClock()
-    paths.make_state_folder()
+    private.make_state_folder()
     folder = LockFolder.open(paths.lock_folder())
     stack.callback(folder.close)
     claimed = claim_number(config, order.instance, folder, spare_own=order.errand is not None)
@@ -147,7 +147,7 @@ class _Instance:
         self._selected = selected
         self._logs = Path(self._record.logs)
         self._notices: list[str] = []
-        self._data_dir = paths.make_data_folder(self._logs.parent)
+        self._data_dir = private.make_data_folder(self._logs.parent)
         self._forest = Forest(self._record.instance_id)
         self._timings = Timings()
         self._console = self._open_console()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from supervisor import paths
+from supervisor import paths, private
 from supervisor.config.model import Config
 
 KEY = "last_instance"
@@ -31,7 +31,7 @@ def remember_instance(config: Config, number: int) -> None:
 
     file = _file(config)
     try:
-        with open(file, "w", encoding="utf-8", opener=paths.open_private) as written:
+        with open(file, "w", encoding="utf-8", opener=private.open_private) as written:
             written.write(tomli_w.dumps({KEY: number}))
     except OSError:
         pass

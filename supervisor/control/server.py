@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from supervisor import paths
+from supervisor import private
 from supervisor.control import protocol
 from supervisor.control.peer import peer_uid
 from supervisor.control.protocol import Request
@@ -260,7 +260,7 @@ def _bind(path: Path) -> socket.socket:
     """A bound socket of mode 0600: until it listens nobody can connect, so no mode is open for a moment."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        paths.bind_private(listener, path, "control socket")
+        private.bind_private(listener, path, "control socket")
     except BaseException:
         listener.close()
         raise

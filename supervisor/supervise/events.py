@@ -14,7 +14,7 @@ from typing import Any
 
 from supervisor.config.model import LogLimits
 from supervisor.errors import PortsupError
-from supervisor.paths import open_log
+from supervisor.private import open_log
 
 LIMITS = LogLimits()
 """As of a service that says nothing about its log."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from supervisor.config.model import LogLimits
 from supervisor.errors import PortsupError
 from supervisor.line_times import TimesWriter
-from supervisor.paths import open_log
+from supervisor.private import open_log
 from supervisor.supervise.rotation import rotate
 
 CHUNK = 1 << 18

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Protocol
 
 from supervisor.config.model import Ready, ReadyKind
-from supervisor.paths import bind_private
 from supervisor.plan.plan import HOST
+from supervisor.private import bind_private
 from supervisor.process.child import Child
 
 FIRST_WAIT, LAST_WAIT, GROWTH = 0.01, 0.25, 1.5

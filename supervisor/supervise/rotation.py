@@ -10,7 +10,8 @@ import itertools
 from contextlib import suppress
 from pathlib import Path
 
-from supervisor.paths import line_times, open_log, rotated_log
+from supervisor.paths import line_times, rotated_log
+from supervisor.private import open_log
 
 EARLIER = "earlier"
 """The folder, among the logs, of those that are no part of the instance's own any more."""

@@ -14,7 +14,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from supervisor import paths
+from supervisor import private
 from supervisor.errors import PortsupError
 
 RANDOM_BYTES = 32
@@ -64,7 +64,7 @@ def _read(file: Path) -> bytes:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise _unusable(file, paths.NO_FILE.get(error.errno or 0, error.strerror)) from error
+        raise _unusable(file, private.NO_FILE.get(error.errno or 0, error.strerror)) from error
     try:
         _check_file(file, os.fstat(descriptor))
         token = os.read(descriptor, 1024).strip()
@@ -87,9 +87,9 @@ def _check_file(file: Path, found: os.stat_result) -> None:
 def _make(file: Path) -> None:
     """Written under another name first: two servers that start at once agree on one, and a whole one."""
     try:
-        paths.make_state_folder()
+        private.make_state_folder()
         new = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
-        with open(new, "x", encoding="ascii", opener=paths.open_private) as opened:
+        with open(new, "x", encoding="ascii", opener=private.open_private) as opened:
             opened.write(secrets.token_urlsafe(RANDOM_BYTES) + "\n")
         try:
             os.link(new, file)

@@ -13,7 +13,7 @@ from threading import Barrier
 import pytest
 from harness import Home, Portsup, write_stack
 
-from supervisor import paths
+from supervisor import private
 from supervisor.cli.number import Claimed, claim_number
 from supervisor.config.load import load
 from supervisor.errors import InstanceTaken
@@ -101,7 +101,7 @@ def test_one_worktree_twice_at_the_same_moment(portsup_home: Home, tmp_path: Pat
     """Both have seen that it has no instance; one gets a number and the other none, never both one."""
     write_stack(tmp_path, JOB, base_port=ports_block, stride=10)
     config = load(tmp_path.resolve() / "services.toml")
-    paths.make_state_folder()
+    private.make_state_folder()
     folder = LockFolder.open(portsup_home.locks)
     start = Barrier(2)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from claims import NOBODY, another_user, needs_root, public_folder
 
-from supervisor import paths
+from supervisor import paths, private
 from supervisor.errors import PortsupError
 
 Plant = Callable[[Path], object]
@@ -23,7 +23,7 @@ def mode(path: Path) -> int:
 
 def bind(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as bound:
-        paths.bind_private(bound, path, "control socket")
+        private.bind_private(bound, path, "control socket")
 
 
 # Under every umask
@@ -41,8 +41,8 @@ def test_the_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "local" / "state"))
     instance = paths.instance_folder(tmp_path / "services.toml", "test", 1)
     log = paths.service_log(paths.log_folder(instance), "api")
-    data = paths.make_data_folder(instance)
-    os.close(paths.open_log(log))
+    data = private.make_data_folder(instance)
+    os.close(private.open_log(log))
     assert mode(log) == 0o600
     made = [data, *(parent for parent in log.parents if parent.is_relative_to(tmp_path / "local"))]
     assert {mode(folder) for folder in made} == {0o700}
@@ -54,7 +54,7 @@ def test_a_state_folder_that_others_may_write(tmp_path: Path, monkeypatch: pytes
     state = paths.state_folder()
     state.mkdir()
     state.chmod(0o777)
-    assert paths.make_state_folder() == state
+    assert private.make_state_folder() == state
     assert mode(state) == 0o755
 
 
@@ -63,7 +63,7 @@ def test_a_state_folder_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     (tmp_path / "disk").mkdir()
     paths.state_folder().symlink_to(tmp_path / "disk")
-    assert paths.make_state_folder().samefile(tmp_path / "disk")
+    assert private.make_state_folder().samefile(tmp_path / "disk")
 
 
 # What lies there already
@@ -128,7 +128,7 @@ def test_a_folder_that_others_could_exchange(tmp_path: Path) -> None:
 def test_a_socket_path_that_is_taken(tmp_path: Path, plant: Plant) -> None:
     """What lies at a socket's path, in a folder of ours alone, is replaced; a link isn't followed."""
     path = tmp_path / "portsup" / "1.sock"
-    paths.make_private_folder(path.parent)
+    private.make_private_folder(path.parent)
     plant(path)
     bind(path)
     assert stat.S_ISSOCK(path.lstat().st_mode) and mode(path) == 0o600
@@ -151,7 +151,7 @@ def test_another_users_state_folder(monkeypatch: pytest.MonkeyPatch) -> None:
         with another_user():
             paths.state_folder().mkdir(0o777)
         with pytest.raises(PortsupError) as caught:
-            paths.make_state_folder()
+            private.make_state_folder()
         assert caught.value.message == (
             f"cannot use {paths.state_folder()} for logs and data: it belongs to uid {NOBODY}"
         )
@@ -166,7 +166,7 @@ def test_another_users_link(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
         with another_user():
             paths.state_folder().symlink_to(tmp_path)
         with pytest.raises(PortsupError, match=f"it belongs to uid {NOBODY}"):
-            paths.make_state_folder()
+            private.make_state_folder()
         assert not list(tmp_path.iterdir())
 
 
@@ -186,7 +186,7 @@ def test_a_log_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pla
     log.parent.mkdir(parents=True)
     plant(log)
     with pytest.raises(PortsupError) as caught:
-        paths.open_log(log)
+        private.open_log(log)
     assert caught.value.message == f"cannot write to {log}: {why}"
     assert not (log.parent / "nowhere").exists()
 
@@ -200,7 +200,7 @@ def test_another_users_log() -> None:
             log.touch(0o666)
             log.chmod(0o666)
         with pytest.raises(PortsupError, match=f"it belongs to uid {NOBODY}"):
-            paths.open_log(log)
+            private.open_log(log)
         assert not log.read_text()
 
 
@@ -213,6 +213,6 @@ def test_a_full_pipe_is_no_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
     try:
         with pytest.raises(PortsupError, match="it is not a file"):
-            paths.open_log(log)
+            private.open_log(log)
     finally:
         os.close(reader)

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from supervisor import paths
+from supervisor import paths, private
 from supervisor.cli.checkup.finding import Finding, as_root, fail, ok, warn
 from supervisor.errors import LockFolderError, PortsupError
 from supervisor.ports.lock import judge_folder
@@ -123,7 +123,7 @@ def state_folder() -> Finding:
         folder = paths.state_folder()
     except PortsupError as error:
         return fail(STATE, error.message, error.hint)
-    return _own(STATE, folder, "XDG_STATE_HOME", paths.check_state_folder, 0o022)
+    return _own(STATE, folder, "XDG_STATE_HOME", private.check_state_folder, 0o022)
 
 
 def socket_folder() -> Finding:
@@ -136,7 +136,7 @@ def socket_folder() -> Finding:
             f"{folder} is too long for a socket's path ({size} bytes): sockets lie in {elsewhere}",
             "set XDG_RUNTIME_DIR to a shorter one",
         )
-    return _own(SOCKETS, folder, "XDG_RUNTIME_DIR", paths.check_private_folder, 0o077)
+    return _own(SOCKETS, folder, "XDG_RUNTIME_DIR", private.check_private_folder, 0o077)
 
 
 def _own(
