@@ -17,8 +17,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import termios
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +32,8 @@ CHILDREN = ROOT / "tests" / "real" / "children"
 """Scripts that services misbehave with, one kind a file."""
 DAEMONISE = CHILDREN / "daemonise.py"
 COMMAND = (sys.executable, "-m", "supervisor")
+WAITS = [sys.executable, "-I", "-S", "-c", "import signal; signal.pause()"]
+"""A service that does nothing, until a signal ends it."""
 MARKER = "PORTSUP_UNIT"
 """In the environment of every child that portsup spawns, and of nobody else."""
 
@@ -419,46 +419,6 @@ WITHOUT_ROOTS_RIGHTS = (
     ("setpriv", "--bounding-set", "-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
 )
 """Before a command: modes of files bind it, as they bind every user but root."""
-
-
-class Terminal:
-    """A terminal of its own that some command writes to, and all that it was sent."""
-
-    def __init__(self) -> None:
-        self._primary, self.fd = os.openpty()
-        self._before = termios.tcgetattr(self.fd)
-        self._seen = bytearray()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        with contextlib.suppress(OSError):  # how Linux says that nobody has the other side open any more
-            while data := os.read(self._primary, 1 << 16):
-                self._seen += data
-
-    @property
-    def seen(self) -> bytes:
-        return bytes(self._seen)
-
-    @property
-    def has_its_modes(self) -> bool:
-        """Whether it echoes, cooks lines and so on as it did at the start."""
-        return termios.tcgetattr(self.fd) == self._before
-
-    def close(self) -> None:
-        """Once nobody writes to it any more."""
-        os.close(self.fd)
-        self._reader.join(10)
-        os.close(self._primary)
-
-
-@contextlib.contextmanager
-def terminal() -> Iterator[Terminal]:
-    one = Terminal()
-    try:
-        yield one
-    finally:
-        one.close()
 
 
 def private_bytes(pid: int) -> int:

@@ -1,4 +1,4 @@
-"""A real terminal with a command in its foreground, and a keyboard."""
+"""Real terminals: one with a command in its foreground and a keyboard, and one to write to."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import select
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +115,33 @@ class Terminal:
             self.process.wait()
         os.close(self._keyboard)
         os.close(self._line)
+
+
+class Screen:
+    """A terminal that commands write to and nobody types at, read all the time, and all that it was sent."""
+
+    def __init__(self) -> None:
+        self._primary, self.fd = os.openpty()
+        self._before = termios.tcgetattr(self.fd)
+        self._seen = bytearray()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with suppress(OSError):  # how Linux says that nobody has the other side open any more
+            while data := os.read(self._primary, 1 << 16):
+                self._seen += data
+
+    @property
+    def seen(self) -> bytes:
+        return bytes(self._seen)
+
+    def is_as_before(self) -> bool:
+        """Whether it echoes, cooks lines and so on as it did at the start."""
+        return termios.tcgetattr(self.fd) == self._before
+
+    def close(self) -> None:
+        """Once nobody writes to it any more."""
+        os.close(self.fd)
+        self._reader.join(10)
+        os.close(self._primary)

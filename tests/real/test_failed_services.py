@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from harness import Portsup, wait_until, write_stack
+from harness import WAITS, Portsup, wait_until, write_stack
 
 PYTHON = [sys.executable, "-I", "-S", "-c"]
 MANY = "print(*range(30), sep='\\n'); print('\\x1b[2Jevil'); raise SystemExit(3)"
-ASLEEP = "import signal; signal.pause()"
 
 LAST = ["the last 20 lines that it printed:", *(f"  {i}" for i in range(11, 30)), "  \x1b[2Jevil"]
 
@@ -36,7 +35,7 @@ def test_in_the_background(portsup: Portsup, ports_block: int) -> None:
     earlier run printed isn't told again."""
     services = {
         "bad": {"command": [*PYTHON, MANY], "restart": "no", "ready": {"log": "never"}},
-        "good": {"command": [*PYTHON, ASLEEP]},
+        "good": {"command": WAITS},
     }
     write_stack(portsup.cwd, services, base_port=ports_block)
     done = portsup.run("up", "-i", "1", "--wait")

@@ -5,14 +5,12 @@ Exactly 3 get a port, 17 exit 69 with the holders named, no port twice, 50 times
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import pytest
-from harness import Background, Portsup, write_stack
+from harness import WAITS, Background, Portsup, write_stack
 
 SUPERVISORS, PORTS = 20, 3
-IDLE = [sys.executable, "-I", "-S", "-c", "import signal; signal.pause()"]
 
 
 @pytest.mark.slow
@@ -21,7 +19,7 @@ IDLE = [sys.executable, "-I", "-S", "-c", "import signal; signal.pause()"]
 def test_exactly_three_win(portsup: Portsup, ports_block: int, rounds: int) -> None:
     """In each round three get a port each, and 17 are refused with every holder named."""
     pool = [ports_block + 900 + i for i in range(PORTS)]
-    service = {"command": IDLE, "pool": {"ports": pool}}
+    service = {"command": WAITS, "pool": {"ports": pool}}
     write_stack(portsup.cwd, {"web": service}, base_port=ports_block, stride=10)
     for _ in range(rounds):
         race(portsup, pool)

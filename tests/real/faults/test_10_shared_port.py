@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import psutil
-from harness import CHILDREN, Home, Portsup, foreigner, wait_until, write_stack
+from harness import CHILDREN, WAITS, Home, Portsup, foreigner, wait_until, write_stack
 
 SHARES = [sys.executable, "-I", "-S", str(CHILDREN / "listen.py"), "--share"]
-WAITS = [sys.executable, "-I", "-S", "-c", "import signal; signal.pause()"]
 
 BESIDE: dict[str, tuple[str, bool]] = {
     "reuseport": ("127.0.0.1", True),

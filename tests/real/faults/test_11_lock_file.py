@@ -18,12 +18,11 @@ from typing import Any
 
 import psutil
 import pytest
-from harness import CHILDREN, WITHOUT_ROOTS_RIGHTS, Home, Portsup, wait_until, write_stack
+from harness import CHILDREN, WAITS, WITHOUT_ROOTS_RIGHTS, Home, Portsup, wait_until, write_stack
 
 from supervisor import records
 
 LISTENS = [sys.executable, "-I", "-S", str(CHILDREN / "listen.py")]
-WAITS = [sys.executable, "-I", "-S", "-c", "import signal; signal.pause()"]
 
 
 def replace(path: Path) -> None:

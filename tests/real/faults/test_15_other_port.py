@@ -10,10 +10,9 @@ from typing import Any
 
 import psutil
 import pytest
-from harness import CHILDREN, Portsup, health, wait_until, write_stack
+from harness import CHILDREN, WAITS, Portsup, health, wait_until, write_stack
 
 PYTHON = [sys.executable, "-I", "-S"]
-WAITS = [*PYTHON, "-c", "import signal; signal.pause()"]
 CHECKED = {"ready": {"tcp": True, "timeout": "1s"}, "restart": "no"}
 
 

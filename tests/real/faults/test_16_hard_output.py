@@ -9,24 +9,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import (
-    CHILDREN,
-    COMMAND,
-    Home,
-    Portsup,
-    Terminal,
-    private_bytes,
-    terminal,
-    wait_until,
-    write_stack,
-)
+from harness import CHILDREN, COMMAND, WAITS, Home, Portsup, private_bytes, wait_until, write_stack
+from terminal import Screen
 
 PRINTS = [sys.executable, "-I", "-S", str(CHILDREN / "print_lines.py")]
-WAITS = [sys.executable, "-I", "-S", "-c", "import signal; signal.pause()"]
 LINES = 1_000_000
 GROWTH_MAX = 40 << 20
 """Bytes: far above what a console holds back for its reader, far below what is printed."""
@@ -55,8 +46,8 @@ OBEYED = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]")
 
 
 @pytest.fixture
-def screen() -> Iterator[Terminal]:
-    with terminal() as one:
+def screen() -> Iterator[Screen]:
+    with closing(Screen()) as one:
         yield one
 
 
@@ -110,9 +101,9 @@ def test_every_byte(portsup: Portsup, portsup_home: Home, ports_block: int, tmp_
 COLOURS: dict[str, Any] = {"NO_COLOR": "", "TERM": "xterm"}
 
 
-def assert_intact(screen: Terminal, *, styles: bool, prefixed: bool) -> None:
+def assert_intact(screen: Screen, *, styles: bool, prefixed: bool) -> None:
     """It was sent text and styles, each line for itself, and is in the modes in which it was."""
-    assert screen.has_its_modes
+    assert screen.is_as_before()
     for line in screen.seen.split(b"\r\n")[:-1]:
         if prefixed:
             assert NAMED.match(STYLE.sub(b"", line)), line[:99]
@@ -122,7 +113,7 @@ def assert_intact(screen: Terminal, *, styles: bool, prefixed: bool) -> None:
 
 @pytest.mark.parametrize("styles", [True, False], ids=["colours", "NO_COLOR"])
 def test_up_on_a_terminal(
-    portsup: Portsup, ports_block: int, tmp_path: Path, screen: Terminal, styles: bool
+    portsup: Portsup, ports_block: int, tmp_path: Path, screen: Screen, styles: bool
 ) -> None:
     """Nothing that a service prints is obeyed by the terminal, or reaches beyond its line."""
     (tmp_path / "spite").write_bytes(b"\n".join([*SPITEFUL, TEN_MB, b"end"]))
@@ -151,7 +142,7 @@ def test_logs_on_a_terminal(
     portsup_home: Home,
     ports_block: int,
     tmp_path: Path,
-    screen: Terminal,
+    screen: Screen,
     services: tuple[str, ...],
 ) -> None:
     """The same through `logs` and `logs -f`."""

@@ -12,13 +12,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from harness import CHILDREN, Home, Portsup, wait_until, write_stack
+from harness import CHILDREN, WAITS, Home, Portsup, wait_until, write_stack
 
 PYTHON = [sys.executable, "-I", "-S"]
 LINES = 150_000
 """12 MB: more than is held back for a reader."""
 PRINTS = [*PYTHON, str(CHILDREN / "print_lines.py"), str(LINES)]
-WAITS = [*PYTHON, "-c", "import signal; signal.pause()"]
 TICKS = [*PYTHON, "-c", "import time\nfor i in range(10**9): print(i, flush=True); time.sleep(0.001)"]
 
 
