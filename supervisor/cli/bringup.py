@@ -305,10 +305,10 @@ class _Instance:
         return watch
 
     def _tell_failure(self, console: Console, service: ServiceSnapshot, ends: bool) -> None:
-        from supervisor.cli.failure import last_words
+        from supervisor.cli.failure import post_mortem
 
         if self._herald is None or self._herald.tells_failures:
-            for line in last_words(self._record, service, stays=not ends and self._herald is None):
+            for line in post_mortem(self._record, service, stays=not ends and self._herald is None):
                 console.add(service.name, line, DIM)
 
     def _terminal_size(self) -> os.terminal_size:

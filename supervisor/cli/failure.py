@@ -36,10 +36,10 @@ def why_not_ready(
     line = f"{target.title(record)}: {service.name} is {service.state}: {reason}"
     if service.state == "PENDING":  # it is another one that failed
         return [line]
-    return [line, *(f"  {service.name} | {text}" for text in last_words(record, service, stays=stays))]
+    return [line, *(f"  {service.name} | {text}" for text in post_mortem(record, service, stays=stays))]
 
 
-def last_words(record: InstanceRecord, service: ServiceSnapshot, *, stays: bool) -> list[str]:
+def post_mortem(record: InstanceRecord, service: ServiceSnapshot, *, stays: bool) -> list[str]:
     """The end of its log, its exit in words, and the next command."""
     return [*_printed(record, service), *_ended(service), _next_command(record, service.name, stays=stays)]
 

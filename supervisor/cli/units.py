@@ -81,11 +81,11 @@ def _report(after: Sequence[ServiceSnapshot], as_json: bool) -> None:
 
 def _tell_failures(record: InstanceRecord, after: Sequence[ServiceSnapshot]) -> None:
     """On stderr: what each that is over had to say."""
-    from supervisor.cli.failure import last_words
+    from supervisor.cli.failure import post_mortem
 
     for service in after:
         if service.state in ("FATAL", "EXITED") and not service.is_up:
-            for text in last_words(record, service, stays=True):
+            for text in post_mortem(record, service, stays=True):
                 note(f"{service.name} | {text}")
 
 
