@@ -11,6 +11,7 @@ import os
 import selectors
 import signal
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from supervisor.cli.herald import STARTED
 from supervisor.errors import ExitCode
@@ -113,7 +114,8 @@ class Runs:
             # Else the others' supervisors would hold what their commands write to, after we have closed it.
             _close([out, err, reports, *(key.fd for key in self._selector.get_map().values())])
             _become(body, parent, write_ends)
-        os.setpgid(pid, pid)  # here too: whoever is first
+        with suppress(PermissionError):  # EACCES: it has done so, and executed its guard since; setpgid(2)
+            os.setpgid(pid, pid)  # here too: whoever is first
         _close(write_ends)
         run = _Run(pid, {out: 1, err: 2}, reports)
         self._runs.append(run)
