@@ -42,7 +42,7 @@ _SCHEMA: Schema = {
     "type": ["string", "array"],
     "pattern": r"^[^\x00]*[^\s\x00][^\x00]*$",
     "minItems": 1,
-    "prefixItems": [{"minLength": 1}],
+    "prefixItems": [{**TEXT.schema, "minLength": 1}],
     "items": TEXT.schema,
 }
 

@@ -201,6 +201,7 @@ SHAPES = [
     (WEB + "stop.signal = 'TREM'", "$.services.web.stop.signal"),
     ("[services.a]", "$.services.a"),
     ("[services.a]\ncommand = []", "$.services.a.command"),
+    ("[services.a]\ncommand = [0, 'x']", "$.services.a.command[0]"),
     ("[services.a]\ncommand = ['', 'x']", "$.services.a.command"),
     ("[services.a]\ncommand = ' '", "$.services.a.command"),
     ("[services]", "$.services"),
