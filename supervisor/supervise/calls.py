@@ -57,7 +57,7 @@ def _keyboard(unit: Unit) -> Keyboard:
     if not unit.plan.service.tty:
         raise UsageError(
             f"{unit.name} has no terminal",
-            hint=f"write `tty = true` into [services.{unit.name}], and start the instance anew",
+            hint=f"write `tty = true` into [services.{unit.name}], then run `portsup reload`",
         )
     if unit.keyboard is None:
         because = f": {unit.reason}" if unit.reason else ""
