@@ -5,6 +5,7 @@ Beside a command of `portsup run`, whose own stdout is, both go to stderr."""
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -49,8 +50,14 @@ class Console:
 
     @property
     def can_draw(self) -> bool:
-        """Whether it has a terminal that knows more than plain lines, for one instance alone."""
-        return self._colour[2] and not self._label
+        """Whether it has a terminal that knows more than plain lines, for one instance and for us alone."""
+        return self._colour[2] and not self._label and not self._is_piped
+
+    @property
+    def _is_piped(self) -> bool:
+        """Whether the services' lines go to a program, as in `up | grep`: it may print them on our terminal,
+        below the picture, which then would take them away."""
+        return self._lines_to == 1 and stat.S_ISFIFO(os.fstat(1).st_mode)
 
     def show_below(self, picture: Picture | None) -> None:
         """Keep `picture` below all lines, until there is another; None takes it away."""
