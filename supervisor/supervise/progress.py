@@ -141,11 +141,11 @@ class Progress:
             self._console.add(unit.name, f"{place.ljust(width)}{GAP}{self._took(unit)}".rstrip())
 
     def _took(self, unit: Unit) -> str:
+        if unit.satisfied and unit.state is State.EXITED:
+            return "done"
         seconds = self._timings.last(unit.name, "ready")
         if not unit.satisfied or seconds is None:
             return str(unit.state) if unit.at_rest else f"{unit.state}: {unit.reason}"
-        if unit.state is State.EXITED:
-            return "done"
         checked = unit.plan.service.ready.kind is not ReadyKind.SPAWNED
         return f"{seconds:.1f}s" if checked else "started"
 
