@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -34,11 +35,13 @@ def gated(gate: Path, **keys: object) -> dict[str, object]:
 
 @contextlib.contextmanager
 def up(
-    portsup: Portsup, size: tuple[int, int] = (80, 24), environ: Mapping[str, str] | None = None
+    portsup: Portsup,
+    size: tuple[int, int] = (80, 24),
+    environ: Mapping[str, str] | None = None,
+    command: Sequence[str] = (*COMMAND, "up", "-i", "1"),
 ) -> Iterator[Terminal]:
     """On a terminal that knows colours, unless `environ` says otherwise."""
     known = {name: value for name, value in portsup.home.environ.items() if name != "NO_COLOR"}
-    command = [*COMMAND, "up", "-i", "1"]
     terminal = Terminal(command, portsup.cwd, {**known, "TERM": "xterm", **(environ or {})}, size)
     try:
         yield terminal
@@ -131,3 +134,24 @@ def test_plain_lines_for_who_wants_them(
         assert terminal.wait() == 0
         assert "\x1b" not in terminal.screen
         assert "started, pid" in terminal.screen
+
+
+def test_plain_lines_where_another_prints_them(portsup: Portsup, ports_block: int) -> None:
+    """In `up | cat` the lines of services come from somebody else: nothing is drawn that takes them away."""
+    takes_a_while = "import time; print('boots', flush=True); time.sleep(0.6); print('go')"
+    command = [sys.executable, "-I", "-S", "-c", takes_a_while]
+    write_stack(portsup.cwd, {"web": {"command": command, "ready": {"log": "^go$"}}}, base_port=ports_block)
+    pipeline = f"{shlex.join([*COMMAND, 'up', '-i', '1'])} | cat"
+    with up(portsup, command=["/bin/sh", "-c", pipeline]) as terminal:
+        assert terminal.wait() == 0
+        assert "web     | boots" in terminal.rows
+        assert "\x1b[J" not in terminal.screen
+
+
+def test_a_job_is_done(portsup: Portsup, ports_block: int) -> None:
+    """In the summary as well where it has ended before the line that it was to be ready with."""
+    job = {"command": [sys.executable, "-I", "-S", "-c", ""], "ready": {"log": "^never$"}}
+    write_stack(portsup.cwd, {"job": job}, base_port=ports_block)
+    with up(portsup) as terminal:
+        assert terminal.wait() == 0
+        assert "job     | no port  done" in terminal.rows
