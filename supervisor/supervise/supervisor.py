@@ -391,6 +391,8 @@ class Supervisor:
 
     def _announce(self) -> None:
         wanted = [unit for unit in self.units.values() if not unit.is_off]
+        if any(unit.state is State.STOPPING for unit in wanted):
+            return  # a job that has done its work goes on to count as ready
         ready = bool(wanted) and all(unit.satisfied for unit in wanted)
         if ready and not self._all_ready:
             self._world.events.info("instance.ready", "all services are ready")

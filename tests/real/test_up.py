@@ -244,3 +244,24 @@ def test_detached_with_a_command_that_is_not_there(portsup: Portsup, ports_block
     assert refused.returncode == 1
     assert "bad is FATAL: cannot start no-such-program" in refused.stderr
     assert portsup.instance(1)["services"][1]["state"] == "RUNNING"
+
+
+def test_ready_is_said_once(portsup: Portsup, portsup_home: Home, ports_block: int, tmp_path: Path) -> None:
+    """Not again when a job that counts as ready ends; but when a service is ready anew."""
+    until = "import os, sys, time\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.01)"
+    services = {
+        "job": {"command": [*PYTHON, "-c", until, str(tmp_path / "gate")]},
+        "web": {"command": WAITS, "ready": {"log": "^waiting$"}},
+    }
+    write_stack(portsup.cwd, services, base_port=ports_block)
+
+    def times() -> int:
+        return [event["event"] for event in portsup_home.events()].count("instance.ready")
+
+    assert portsup.run("up", "-i", "1", "--wait").returncode == 0
+    (tmp_path / "gate").touch()
+    portsup.wait_for_service(1, "job", "EXITED")
+    assert times() == 1
+    assert portsup.run("restart", "web").returncode == 0
+    assert portsup.run("status").returncode == 0
+    assert times() == 2
