@@ -40,7 +40,7 @@ def why_not_ready(
 
 
 def post_mortem(record: InstanceRecord, service: ServiceSnapshot, *, stays: bool) -> list[str]:
-    """The end of its log, its exit in words, and the next command."""
+    """The end of its log, its exit in words if they are news, and the next command."""
     return [*_printed(record, service), *_ended(service), _next_command(record, service.name, stays=stays)]
 
 
@@ -67,10 +67,13 @@ def _last_lines(log: Path, since: float) -> list[str]:
 
 
 def _ended(service: ServiceSnapshot) -> Iterator[str]:
+    """Unless its reason, which stands above, says all of it."""
     from supervisor.process.child import Exit
 
     if service.exit is not None and service.pid is None:
-        yield f"it ended with {Exit.from_words(service.exit).explained()}"
+        how = Exit.from_words(service.exit).explained()
+        if how not in (service.reason or ""):
+            yield f"it ended with {how}"
 
 
 def _next_command(record: InstanceRecord, service: str, *, stays: bool) -> str:

@@ -215,7 +215,6 @@ def test_a_service_that_fails_to_start(portsup: Portsup, portsup_home: Home, por
         "  test instance 1: db is EXITED: ended with code 4",
         "    db | the last line that it printed:",
         "    db |   no database",
-        "    db | it ended with code 4",
         "    db | `portsup logs db -n 100` shows more",
     ]
     assert_gone(portsup_home, ports_block)
