@@ -100,12 +100,16 @@ class Progress:
             self._console.show_below(None)
 
     def _tick(self, supervisor: Supervisor) -> None:
-        self._timer = asyncio.get_running_loop().call_later(TICK, self._tick, supervisor)
-        self._draw(supervisor)
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(TICK, self._tick, supervisor)
+        # Not at once: after Ctrl-Z and fg this tick is overdue, and asyncio runs it before SIGCONT's handler.
+        loop.call_soon(self._draw, supervisor)
 
     # What isn't ready
 
     def _draw(self, supervisor: Supervisor) -> None:
+        if self._over:
+            return
         self._drawn = True
         wanted = _wanted(supervisor)
         rows = [self._row(unit) for unit in wanted if not unit.satisfied]

@@ -89,6 +89,8 @@ def test_what_this_run_printed_and_no_more(portsup: Portsup, ports_block: int) -
         running = portsup.up("-i", "1")
         assert running.wait() == 1
         told = [line.removeprefix("bad     | ") for line in running.stderr.splitlines()]
-        shown = told[told.index(block[0]) : told.index("it ended with code 3")]
+        at = told.index(block[0])
+        end = next(place for place, line in enumerate(told[at:], at) if line.startswith("`portsup logs bad"))
+        shown = told[at:end]
         assert shown[:-1] == block[:-1] and shown[-1].startswith(block[-1])
         assert len(shown[-1]) < 410
