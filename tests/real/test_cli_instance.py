@@ -331,6 +331,7 @@ def test_down_of_a_worktree_whose_file_is_gone(instance: Instance, config: Path,
     assert down.wait() == 0
 
 
+@pytest.mark.slow
 def test_down_of_a_supervisor_that_dies_meanwhile(portsup_home: Home, config: Path, portsup: Portsup) -> None:
     """With nobody left to clear up, prune is named soon, not after a minute."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as supervisor:

@@ -111,6 +111,7 @@ def test_a_closed_descriptor(portsup: Portsup, portsup_home: Home, ports_block: 
             assert b"web     | " not in path.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_start_that_fails_before_a_stalled_terminal(
     portsup: Portsup, portsup_home: Home, ports_block: int
 ) -> None:

@@ -129,6 +129,7 @@ def test_a_pattern_beyond_ascii(portsup: Portsup, ports_block: int) -> None:
     assert portsup.run("up", "-i", "1", "--wait", "--timeout", "10").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_ready_command_may_take_its_time(portsup: Portsup, ports_block: int) -> None:
     """It has until ready.timeout, unlike a server that doesn't answer."""
     slow = [*PYTHON, "-c", "import time; time.sleep(2.2)"]
@@ -150,6 +151,7 @@ def test_a_deleted_control_socket(portsup: Portsup, ports_block: int) -> None:
     assert list((portsup.home.folder / "run").rglob("*.sock")) == []
 
 
+@pytest.mark.slow
 def test_stopped_and_started_at_once(portsup: Portsup, ports_block: int) -> None:
     """A `stop` that somebody overrules returns, and says so."""
     stubborn = "import signal; signal.signal(15, signal.SIG_IGN); print('up', flush=True); signal.pause()"

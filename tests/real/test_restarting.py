@@ -135,6 +135,7 @@ def test_a_daemonised_service_that_dies(portsup: Portsup, ports_block: int) -> N
     assert portsup.wait_for_services(1)["services"][0]["restarts"] == 1
 
 
+@pytest.mark.slow
 def test_a_foreigner_takes_the_port_between_two_runs(portsup: Portsup, ports_block: int) -> None:
     """The port is probed before a restart: BACKOFF until it is free again, and on the same port."""
     service = {"pool": {"offset": 0, "size": 2}, "backoff": {"initial": "1s", "factor": 1, "limit": 20}}

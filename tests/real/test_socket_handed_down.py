@@ -139,6 +139,7 @@ def test_connections_wait_for_the_first_child(portsup: Portsup, ports_block: int
     assert waiting.answer()["port"] == str(ports_block)
 
 
+@pytest.mark.slow
 def test_a_crash_refuses_nobody(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
     """What comes while no child runs waits in BACKOFF, and the next child serves it, on the same socket."""
     up(portsup, ports_block, {"web": service(backoff={"initial": "2s"})})
@@ -301,6 +302,7 @@ def test_who_is_spared_does_not_keep_the_port(portsup: Portsup, ports_block: int
     assert len(spared) == 2
 
 
+@pytest.mark.slow
 def test_a_lost_shield_rotates(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
     """The next child has a socket on another port of the pool, and the old port is free."""
     up(portsup, ports_block, {"web": service(on_lost="rotate")})

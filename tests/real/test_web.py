@@ -252,6 +252,7 @@ def garbage(request: http.server.BaseHTTPRequestHandler) -> None:
     request.wfile.write(b"-ERR unknown command\r\n")
 
 
+@pytest.mark.slow
 def test_bad_services_are_bounded(api: Api, loop: Loop, portsup_home: Home, ports_block: int) -> None:
     """Services that hang, trickle, flood or babble, or aren't there, are told apart in two seconds."""
     handlers: dict[str, Handle] = {"hang": hang, "trickle": trickle, "flood": flood, "garbage": garbage}
@@ -414,6 +415,7 @@ def test_ends_orderly(portsup_home: Home, ports_block: int, signum: signal.Signa
     assert (running.process.returncode, out, err) == (0, "", greeting(portsup_home))
 
 
+@pytest.mark.slow
 def test_ends_while_asked(portsup_home: Home, loop: Loop, ports_block: int) -> None:
     """A request that is under way is answered before the end."""
     up(loop, portsup_home, 1, service("slow", ports_block + 1))

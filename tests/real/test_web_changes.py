@@ -179,6 +179,7 @@ def test_a_new_token(api: Api, loop: Loop, portsup_home: Home) -> None:
     assert len(told.calls) == 1
 
 
+@pytest.mark.slow
 def test_many_may_wait(api: Api, loop: Loop, portsup_home: Home) -> None:
     """Callers that are kept waiting take nobody's turn, and no thread each."""
     told = Told(loop, portsup_home)
@@ -196,6 +197,7 @@ def test_many_may_wait(api: Api, loop: Loop, portsup_home: Home) -> None:
     assert statuses == [200] * 50
 
 
+@pytest.mark.slow
 def test_the_end_while_somebody_waits(portsup_home: Home, loop: Loop, ports_block: int) -> None:
     """A call that takes its time doesn't keep the server from ending, and goes on without it."""
     told = Told(loop, portsup_home)
