@@ -50,6 +50,13 @@ LOOK_EVERY = 0.01
 T = TypeVar("T")
 
 
+def until_small(guard: int) -> None:
+    """Return when that guard is the program that it becomes when the start is over, and waits."""
+    cmdline, stat = Path(f"/proc/{guard}/cmdline"), Path(f"/proc/{guard}/stat")
+    wait_until(lambda: b"supervisor.process.vigil" in cmdline.read_bytes(), 10, "the guard to be small")
+    wait_until(lambda: stat.read_text().rpartition(") ")[2].startswith("S"), 10, "the guard to wait")
+
+
 def wait_until(look: Callable[[], T | None], seconds: float, what: str = "a condition") -> T:
     """The first truthy answer of `look`. Raises AssertionError after `seconds` without one."""
     deadline = time.monotonic() + seconds

@@ -15,7 +15,7 @@ from supervisor.config.load import load
 
 SERVICES = (ROOT / "docs" / "services.md").read_text()
 PAGES = sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))
-REFERENCES = {"docs/commands.md", "docs/services.md", "docs/coming-from.md", "docs/troubleshooting.md"}
+REFERENCES = {"docs/commands.md", "docs/services.md", "docs/troubleshooting.md"}
 """Pages with sentences about portsup between backquotes that a pattern takes for commands."""
 
 MAKE_DOCS = runpy.run_path(f"{ROOT}/scripts/make_docs.py")

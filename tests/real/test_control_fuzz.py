@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -212,7 +213,7 @@ def test_a_timeout_that_is_none(instance: InstanceRecord, timeout: Any) -> None:
 
 # What follows after `attach`
 
-ECHO = {"command": "stty raw -echo; exec cat", "shell": True, "tty": True}
+ECHO = {"command": "stty raw -echo; echo up; exec cat", "shell": True, "tty": True}
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,7 @@ def test_a_terminal_takes_anything(
     (instance,) = records.instance_records(portsup_home.locks)
     supervisor = psutil.Process(instance.supervisor.pid)
     wait_until(lambda: supervisor.children() and supervisor.children()[0].name() == "cat", 10, "cat")
+    wait_until(Path(instance.logs, "web.log.times").exists, 10, "the first line")  # its file stays open
     descriptors = supervisor.num_fds()
     for_all(typings, lambda typing: check_typing(instance, typing), amount)
     assert [event for event in portsup_home.events() if event["level"] == "error"] == []

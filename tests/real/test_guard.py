@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import ROOT, full_pipe
+from harness import ROOT, full_pipe, until_small
 from process_help import CHILDREN, alive, pid_in, settable, until
 
 from supervisor.platform import os_facts
@@ -75,9 +75,7 @@ class Guarded:
 
     def grow_small(self) -> None:
         """Return when the guard is the program that it becomes when the start is over, and waits."""
-        pid = self.process.pid
-        until(lambda: b"supervisor.process.vigil" in Path(f"/proc/{pid}/cmdline").read_bytes())
-        until(lambda: (facts := os_facts.process(pid)) is not None and facts.state == "S")
+        until_small(self.process.pid)
 
     def send(self, signum: int) -> None:
         self.process.send_signal(signum)

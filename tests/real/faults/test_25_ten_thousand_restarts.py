@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from harness import Background, Home, Portsup, assert_nothing_left, wait_until, write_stack
+from harness import Background, Home, Portsup, assert_nothing_left, until_small, wait_until, write_stack
 
 SHORT_LIVED = Path(__file__).parents[1] / "children" / "short_lived.sh"
 
@@ -82,6 +82,7 @@ def costs_after(restarts: int, portsup: Portsup, running: Background) -> dict[st
     (service,) = instance["services"]
     assert (service["state"], service["pid"]) == ("RUNNING", int(held.read_text()))
     assert service["restarts"] == count.stat().st_size - 1 >= restarts
+    until_small(running.process.pid)  # before, guard and supervisor share memory
     costs = {
         "supervisor": at_rest(instance["supervisor"]["pid"]),
         "guard": at_rest(running.process.pid),
