@@ -57,6 +57,22 @@ def until_small(guard: int) -> None:
     wait_until(lambda: stat.read_text().rpartition(") ")[2].startswith("S"), 10, "the guard to wait")
 
 
+def until_hung_up(home: Home) -> None:
+    """Return when no supervisor of that home has a client any more: then its descriptors can be counted."""
+    sockets = {os.fsencode(path) for path in (home.folder / "run").rglob("*.sock")}
+    assert sockets
+    wait_until(lambda: not sockets & _connected(), 10, "the clients' connections to be closed")
+
+
+CONNECTED = b"03"
+"""In /proc/net/unix; an accepted socket has there the path of the one that it came to."""
+
+
+def _connected() -> set[bytes]:
+    rows = (line.split(maxsplit=7) for line in Path("/proc/net/unix").read_bytes().splitlines()[1:])
+    return {row[7] for row in rows if len(row) == 8 and row[5] == CONNECTED}
+
+
 def wait_until(look: Callable[[], T | None], seconds: float, what: str = "a condition") -> T:
     """The first truthy answer of `look`. Raises AssertionError after `seconds` without one."""
     deadline = time.monotonic() + seconds

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
-from harness import Home, Portsup, health, private_bytes, wait_until, write_stack
+from harness import Home, Portsup, health, private_bytes, until_hung_up, wait_until, write_stack
 
 from supervisor.control import protocol
 
@@ -62,10 +62,9 @@ def target(portsup: Portsup, portsup_home: Home, ports_block: int) -> Iterator[T
     running = portsup.up("-i", "1")
     instance = portsup.wait_for_services(1)
     supervisor = psutil.Process(instance["supervisor"]["pid"])
-    memory = private_bytes(supervisor.pid)
-    yield Target(
-        portsup, ports_block, supervisor, instance["services"][0]["pid"], supervisor.num_fds(), memory
-    )
+    until_hung_up(portsup.home)  # whoever asked for the instance has left, and the server may not know yet
+    memory, descriptors = private_bytes(supervisor.pid), supervisor.num_fds()
+    yield Target(portsup, ports_block, supervisor, instance["services"][0]["pid"], descriptors, memory)
     assert "Traceback" not in running.stderr
     assert portsup.run("down").returncode == 0
     assert running.wait() == 0
