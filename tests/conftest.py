@@ -25,6 +25,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also run the tests marked long")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: many tests wait for what a real process does in its own time."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else 2
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # A runner that was started with `&` hands an ignored INT and QUIT down, one with nohup an ignored HUP.
     signal.signal(signal.SIGINT, signal.default_int_handler)
