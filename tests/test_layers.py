@@ -28,6 +28,7 @@ LEAVES = frozenset(
         "platform",
         "log_files",
         "line_times",
+        "tail",
     }
 )
 
@@ -43,9 +44,14 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "importing": frozenset({"config"}),
     "control": frozenset(),
     "control.server": frozenset({"control"}),
-    "web": frozenset({"control.client", "control.registry"}),
+    "monitor": frozenset({"control.client", "control.registry"}),
+    "web": frozenset({"control.client", "control.registry", "monitor"}),
+    "telemetry": frozenset({"monitor"}),
+    "agents": frozenset({"control.client", "control.registry", "monitor"}),
+    "tui": frozenset({"control.client", "control.registry", "monitor"}),
     "pytest_plugin": frozenset({"control.client"}),
-    "cli": BELOW_SUPERVISE | {"cli.bringup", "control", "importing", "web"},
+    "cli": BELOW_SUPERVISE
+    | {"agents", "cli.bringup", "control", "importing", "monitor", "telemetry", "tui", "web"},
     "cli.bringup": BELOW_SUPERVISE | {"cli", "control", "control.server", "supervise"},
 }
 """Beside its own room, and the leaves, which everybody may import."""
@@ -277,6 +283,10 @@ def test_nothing_takes_a_port_beside_the_pool() -> None:
         ("web.app", "control.client", False),
         ("web.app", "control.server", True),
         ("web.app", "cli.main", True),
+        ("web.app", "monitor.instances", False),
+        ("monitor.instances", "web.app", True),
+        ("supervise.unit", "monitor.events", True),
+        ("tui.app", "web.app", True),
         ("cli.status", "supervise.state", True),
         ("cli.main", "cli.bringup", False),
         ("cli.bringup", "cli.options", False),

@@ -58,7 +58,7 @@ def _printed(record: InstanceRecord, service: ServiceSnapshot) -> list[str]:
 
 def _last_lines(log: Path, since: float) -> list[str]:
     """Not of what an earlier instance's service printed: before `since`, in seconds since 1970."""
-    from supervisor.cli.tail import Reach, Tail
+    from supervisor.tail import Reach, Tail
 
     with closing(Tail(log, lines=LAST_LINES, reach=Reach(REACH, int(since * 1000)))) as tail:
         text = b"".join(piece.data for piece in tail.printed()).decode(errors="replace")

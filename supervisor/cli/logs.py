@@ -26,11 +26,11 @@ from supervisor.cli.options import (
 from supervisor.cli.output import emit_bytes, has_colour, is_terminal, note
 from supervisor.cli.prefix import prefixer, prefixes
 from supervisor.cli.since import Since
-from supervisor.cli.tail import Tail
 from supervisor.control import client
 from supervisor.errors import NotRunning, UsageError
 from supervisor.lines import Lines
 from supervisor.records import InstanceRecord
+from supervisor.tail import Tail
 from supervisor.terminal import tame
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from supervisor.cli.tail import Piece
 from supervisor.lines import LINE_MAX
+from supervisor.tail import Piece
 
 
 class TimedLines(NamedTuple):

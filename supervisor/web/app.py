@@ -19,7 +19,8 @@ from starlette.routing import Route
 
 from supervisor import paths, snapshot
 from supervisor.errors import PortsupError
-from supervisor.web import health, inventory
+from supervisor.monitor import instances
+from supervisor.web import health
 from supervisor.web.answers import AsciiJSON, whole_number
 from supervisor.web.changes import PATH, Changes, refusal
 from supervisor.web.host_check import LocalOnly
@@ -91,40 +92,40 @@ class _Api:
         )
 
     async def services(self, _request: Request) -> Response:
-        instances = await to_thread.run_sync(inventory.snapshots, self._folder)
-        return AsciiJSON({**snapshot.document(instances), "services": inventory.flat(instances)})
+        seen = await to_thread.run_sync(instances.snapshots, self._folder)
+        return AsciiJSON({**snapshot.document(seen), "services": instances.flat(seen)})
 
     async def aggregated_health(self, request: Request) -> Response:
         deadline = time.monotonic() + HEALTH_SECONDS
         wanted = _filter(request.query_params)
-        instances = await to_thread.run_sync(inventory.snapshots, self._folder, wanted)
-        services = await health.ask_everyone(request.state.client, instances, deadline)
-        status = health.overall(instances, [service["status"] for service in services])
+        seen = await to_thread.run_sync(instances.snapshots, self._folder, wanted)
+        services = await health.ask_everyone(request.state.client, seen, deadline)
+        status = health.overall(seen, [service["status"] for service in services])
         return AsciiJSON(
             {
                 "schema": snapshot.SCHEMA,
                 "status": status,
-                "instances": [{**inventory.whose(one), "state": one.state} for one in instances],
+                "instances": [{**instances.whose(one), "state": one.state} for one in seen],
                 "services": services,
             },
             status_code=200 if status == "ok" else 503,
         )
 
     async def tracing_stats(self, _request: Request) -> Response:
-        instances = await to_thread.run_sync(inventory.timings, self._folder)
-        return AsciiJSON({"schema": snapshot.SCHEMA, "instances": instances})
+        timed = await to_thread.run_sync(instances.timings, self._folder)
+        return AsciiJSON({"schema": snapshot.SCHEMA, "instances": timed})
 
 
 async def _index(_request: Request) -> Response:
     return PlainTextResponse(INDEX)
 
 
-def _filter(query: Mapping[str, str]) -> inventory.Filter:
+def _filter(query: Mapping[str, str]) -> instances.Filter:
     instance = query.get("instance")
     number = whole_number(instance)
     if instance is not None and number is None:
         raise HTTPException(400, "instance must be a whole number")
-    return inventory.Filter(number, query.get("stack"))
+    return instances.Filter(number, query.get("stack"))
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:

@@ -17,9 +17,10 @@ from starlette.responses import Response
 from supervisor import snapshot
 from supervisor.control.client import REACHED, Client, read_services
 from supervisor.errors import ExitCode, NotRunning, PortsupError
+from supervisor.monitor import instances
 from supervisor.records import InstanceRecord
 from supervisor.snapshot import ServiceSnapshot
-from supervisor.web import inventory, token
+from supervisor.web import token
 from supervisor.web.answers import AsciiJSON, whole_number
 
 PATH = "/api/instances/{number}/services/{name}/{verb}"
@@ -48,14 +49,14 @@ class Changes:
             raise HTTPException(404)
         authorizations = [value for key, value in request.headers.raw if key == b"authorization"]
         await to_thread.run_sync(token.check, self._token_file, authorizations)
-        wanted = inventory.Filter(_number(request), request.query_params.get("stack"))
-        record = await to_thread.run_sync(inventory.only, self._folder, wanted)
+        wanted = instances.Filter(_number(request), request.query_params.get("stack"))
+        record = await to_thread.run_sync(instances.only, self._folder, wanted)
         services = await self._call(record, verb, name)
         reached = services is not None and all(map(REACHED[verb], services))
         return AsciiJSON(
             {
                 "schema": snapshot.SCHEMA,
-                **inventory.whose(record),
+                **instances.whose(record),
                 "done": services is not None,
                 "services": [service.to_json() for service in services or ()],
             },

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
+from supervisor.monitor.instances import whose
 from supervisor.snapshot import InstanceSnapshot, ServiceSnapshot
-from supervisor.web.inventory import whose
 
 PATH = "/api/health"
 """A service's own ready path isn't known outside its supervisor; this one asks nobody else in turn."""

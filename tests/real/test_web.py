@@ -217,10 +217,10 @@ def test_others_instances_are_not_shown(loop: Loop, portsup_home: Home) -> None:
 import os, sys
 from pathlib import Path
 from supervisor.control import registry
-from supervisor.web import inventory
+from supervisor.monitor import instances
 os.seteuid(65534)
 locks = Path(sys.argv[1])
-print(len(registry.instances(locks)), len(inventory.visible(locks)), len(inventory.snapshots(locks)))
+print(len(registry.instances(locks)), len(instances.visible(locks)), len(instances.snapshots(locks)))
 """
     up(loop, portsup_home, 1)
     portsup_home.folder.chmod(0o755)

@@ -14,8 +14,7 @@ import pytest
 from fuzzing import amounts, for_all
 from hypothesis import strategies as st
 
-from supervisor.cli import tail
-from supervisor.cli.tail import Tail
+from supervisor import tail
 from supervisor.cli.timed_lines import LineTimer
 from supervisor.config.model import LogLimits
 from supervisor.errors import PortsupError
@@ -24,6 +23,7 @@ from supervisor.paths import line_times, rotated_log
 from supervisor.supervise import logs, rotation
 from supervisor.supervise.logs import LogFile
 from supervisor.supervise.rotation import EARLIER, set_aside
+from supervisor.tail import Tail
 
 Timed = tuple[int | None, bytes]
 

@@ -1,4 +1,4 @@
-"""What this user may see of this machine, asked anew for each request. Blocks: call it in a thread."""
+"""What this user may see of this machine, asked anew each time."""
 
 from __future__ import annotations
 
@@ -22,9 +22,14 @@ class Filter:
 
     instance: int | None = None
     stack: str | None = None
+    instance_id: str | None = None
 
     def admits(self, record: InstanceRecord) -> bool:
-        return self.instance in (None, record.instance) and self.stack in (None, record.stack)
+        return (
+            self.instance in (None, record.instance)
+            and self.stack in (None, record.stack)
+            and self.instance_id in (None, record.instance_id)
+        )
 
 
 def visible(folder: Path, wanted: Filter = Filter()) -> list[InstanceRecord]:

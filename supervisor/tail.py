@@ -1,4 +1,4 @@
-"""The end of a log, and what is added to it, over all the files that it is rotated into."""
+"""The end of a log, and what is added to it, over all the files that it is rotated into. Leaf."""
 
 from __future__ import annotations
 

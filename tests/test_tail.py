@@ -13,10 +13,10 @@ from claims import another_user, public_folder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.cli import tail
-from supervisor.cli.tail import Reach, Tail
+from supervisor import tail
 from supervisor.errors import PortsupError
 from supervisor.line_times import TimesWriter
+from supervisor.tail import Reach, Tail
 
 
 @pytest.fixture
