@@ -107,7 +107,6 @@ class Supervisor:
         self._all_ready = False
         self._watch: Watcher | None = None
         self._files: FileWatch | None = None
-        self._restarts: set[asyncio.Task[None]] = set()
 
     async def run(self, door: Door, started: Mapping[str, Started]) -> int:
         """From taking over the first children to the last one gone; returns the exit code.
@@ -415,29 +414,13 @@ class Supervisor:
         services = [unit.service for unit in self.plan.units]
         if self._files is None and not any(service.watch for service in services):
             return
+        from supervisor.supervise.file_changes import FileChanges
         from supervisor.supervise.filewatch import FileWatch, Watched
 
         if self._files is None:
-            self._files = FileWatch(self._file_changed, self._world.events)
+            changes = FileChanges(self.units, self._world, lambda: self.stopping)
+            self._files = FileWatch(changes.changed, self._world.events)
         self._files.watch(Watched(service.name, service.cwd, service.watch) for service in services)
-
-    def _file_changed(self, service: str, name: str) -> None:
-        unit = self.units.get(service)
-        if unit is None or unit.is_off or self.stopping:
-            return
-        self._world.events.info("unit.changed", f"{name} changed: restarting", service=service)
-        task = asyncio.create_task(self._restart(service))
-        self._restarts.add(task)
-        task.add_done_callback(self._restarts.discard)
-
-    async def _restart(self, service: str) -> None:
-        unit = self.units.get(service)
-        try:
-            if unit is not None:  # a reload may have removed it by now
-                await unit.restart()
-        except PortsupError as error:
-            text = ": ".join([error.message, *error.details])
-            self._world.events.error("unit.restart", text, service=service)
 
     # Another plan
 

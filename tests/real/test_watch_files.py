@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from harness import Home, Portsup, wait_until, write_stack
 
+from supervisor.supervise.change_pace import IN_A_ROW
+
 SLEEP = [sys.executable, "-I", "-S", "-c", "import signal; print('up', flush=True); signal.pause()"]
 UP = {"command": SLEEP, "ready": {"log": "^up$"}}
 
@@ -137,3 +139,20 @@ def test_a_folder_that_is_made_anew(portsup: Portsup, portsup_home: Home, ports_
 
     restarted(portsup, make_anew, "web")
     restarted(portsup, (app / "b.py").touch, "web")
+
+
+@pytest.mark.slow
+def test_a_service_that_changes_its_own_files(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
+    """It is told, and restarts slowly from then on; who stops it ends that."""
+    writes = [*SLEEP[:-1], f"open('own.txt', 'w').write('x'); {SLEEP[-1]}"]
+    write_stack(portsup.cwd, {"web": {**UP, "command": writes, "watch": ["*.txt"]}}, base_port=ports_block)
+    running = portsup.up("-i", "1")
+    portsup.wait_for_services(1)
+    watching(portsup_home)
+    (portsup.cwd / "own.txt").touch()
+    wait_until(lambda: "does web write it?" in running.stderr, 20)
+    spawned = count(portsup_home, "unit.spawned")
+    assert spawned <= IN_A_ROW + 3
+    portsup.wait_for_services(1)
+    assert portsup.run("stop", "web").returncode == 0
+    assert count(portsup_home, "unit.spawned") == spawned
