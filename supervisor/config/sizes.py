@@ -27,3 +27,10 @@ def size(value: object) -> int:
         raise ValueError("is not a size")
     digits = match[1].lstrip("0")[:_DIGITS_MAX]
     return int(digits or 0) * _BYTES[match[2]]
+
+
+def text(amount: int) -> str:
+    """As a person would write it: "10MB", "64KiB", or bytes where no unit fits."""
+    largest_first = sorted(_BYTES, key=_BYTES.__getitem__, reverse=True)
+    unit = next(unit for unit in largest_first if amount % _BYTES[unit] == 0) if amount else "B"
+    return f"{amount // _BYTES[unit]}{unit}"

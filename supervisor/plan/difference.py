@@ -13,6 +13,7 @@ from enum import Enum, StrEnum, auto
 from typing import Any, NamedTuple
 
 from supervisor import masking
+from supervisor.config import sizes
 from supervisor.config.interpolate import ENV
 from supervisor.config.model import MAIN_POOL, ReadyKind
 from supervisor.config.signals import signal_name
@@ -250,6 +251,8 @@ def _shown(key: str, values: Values) -> str | None:
         return shlex.join(masking.mask_command(value)) if len(value) > 1 else masking.mask_text(value[0])
     if key == "stop.signal":
         return signal_name(value)
+    if key == "log.max_size":
+        return sizes.text(value)
     return masking.mask_text(_text(value))
 
 

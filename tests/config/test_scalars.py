@@ -111,3 +111,9 @@ def test_what_is_no_size_is_refused(value: object) -> None:
     """No unit, a fraction, a unit that isn't known."""
     with pytest.raises(ValueError, match="is not a size"):
         sizes.size(value)
+
+
+@given(st.integers(0, 1 << 40))
+def test_a_size_in_words(amount: int) -> None:
+    """Is read as what it was."""
+    assert sizes.size(sizes.text(amount)) == amount

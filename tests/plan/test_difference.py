@@ -101,6 +101,12 @@ def test_each_key(key: str) -> None:
     assert compare(plan(service), plan(service), HELD) == ()
 
 
+def test_a_size_is_shown_as_people_write_it() -> None:
+    """Not as a number of bytes."""
+    (found,) = compare(plan(WEB), plan(WEB._replace(log=LogLimits(max_size=64 << 10))), HELD)
+    assert found.changes == (Change("log.max_size", "10MB", "64KiB"),)
+
+
 def test_a_longer_timeout_of_a_check() -> None:
     """It is no other check: whoever is ready stays so."""
     (found,) = compare(
