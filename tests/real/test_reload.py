@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import psutil
@@ -225,9 +225,21 @@ def test_states(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
     assert_nothing_left(portsup_home, [ports_block, ports_block + 5, ports_block + 10])
 
 
+def down(portsup: Portsup) -> None:
+    assert portsup.run("down").returncode == 0
+
+
+def kill_supervisor(portsup: Portsup) -> None:
+    os.kill(record_of(portsup).supervisor.pid, signal.SIGKILL)
+
+
 @pytest.mark.slow
-def test_down_in_the_middle(portsup: Portsup, portsup_home: Home, ports_block: int) -> None:
-    """A stop that comes while a reload waits for an old child wins, and leaves nothing."""
+@pytest.mark.parametrize("end", [down, kill_supervisor])
+def test_an_end_in_the_middle(
+    portsup: Portsup, portsup_home: Home, ports_block: int, end: Callable[[Portsup], None]
+) -> None:
+    """A stop that comes while a reload waits for an old child wins, and so does the supervisor's death: each
+    leaves nothing, and the reload says so."""
     stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEP[-1]
     stubborn = stubborn.replace("signal.pause()", "[signal.pause() for _ in iter(int, 1)]")
     services: dict[str, Any] = {
@@ -238,14 +250,16 @@ def test_down_in_the_middle(portsup: Portsup, portsup_home: Home, ports_block: i
             "stop": {"timeout": "2s"},
         }
     }
-    start(portsup, services, ports_block)
+    running = start(portsup, services, ports_block)
     services["web"]["pool"] = {"offset": 1, "size": 1}
     services["new"] = {**UP, "pool": {"offset": 10, "size": 1}}
     write_stack(portsup.cwd, services, base_port=ports_block)
     reloading = portsup.start("reload")
     portsup.wait_for_service(1, "web", "STOPPING")
-    assert portsup.run("down").returncode == 0
+    end(portsup)
     assert reloading.wait() == 1
+    assert "Traceback" not in reloading.stderr
+    running.wait()
     assert_nothing_left(portsup_home, [ports_block, ports_block + 1, ports_block + 10])
 
 
