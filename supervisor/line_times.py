@@ -159,10 +159,12 @@ def _offset(record: Record) -> int:
 class LineTimes:
     """The times of one log file that is open for reading, and may be written to and rotated meanwhile."""
 
-    def __init__(self, log: Path, fd: int) -> None:
-        """`log`: the name that it had before any rotation; `fd` is the file's, and not owned."""
+    def __init__(self, log: Path, fd: int, owner: int | None = None) -> None:
+        """`log`: the name that it had before any rotation; `fd` is the file's, and not owned. With `owner`,
+        times that aren't that user's are unknown."""
         self._log = log
         self._fd = fd
+        self._owner = owner
         self._times: int | None = None
 
     def pieces(self, offset: int, length: int) -> Iterator[tuple[int | None, int]]:
@@ -224,7 +226,7 @@ class LineTimes:
         age = missing = 0
         while missing <= GAP_MAX:
             try:
-                fd = open_log_file(line_times(rotated_log(self._log, age)))
+                fd = open_log_file(line_times(rotated_log(self._log, age)), self._owner)
             except PortsupError:  # it can't be read, or it is a pipe
                 fd = None
             if fd is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -13,17 +14,20 @@ from supervisor.paths import rotated_log
 GAP_MAX = 1
 """Names in a row that may be missing: one while a rotation is under way, or after one that failed."""
 
+NO_FILE = {errno.ELOOP: "it is a link"}
+"""Why the kernel refuses to open with O_NOFOLLOW what is no file."""
 
-def newest_first(log: Path) -> Iterator[int]:
+
+def newest_first(log: Path, owner: int | None = None) -> Iterator[int]:
     """Descriptors for reading, the caller's to close: each file once, if they stay open until the end.
 
     A rotation moves files from each name to the next higher one, the way in which we go through them, so
-    that none can get past us. Raises PortsupError if one can't be read.
+    that none can get past us. Raises PortsupError if one can't be read, or isn't `owner`'s.
     """
     found: set[int] = set()
     age = missing = 0
     while missing <= GAP_MAX:
-        fd = open_log_file(rotated_log(log, age))
+        fd = open_log_file(rotated_log(log, age), owner)
         age += 1
         if fd is None:
             missing += 1
@@ -37,15 +41,27 @@ def newest_first(log: Path) -> Iterator[int]:
             yield fd
 
 
-def open_log_file(path: Path) -> int | None:
-    """A descriptor for reading; None if there is no such file. Raises PortsupError."""
+def open_log_file(path: Path, owner: int | None = None) -> int | None:
+    """A descriptor for reading; None if there is no such file. With `owner`, a uid, it must be that user's
+    and no link: another user's record may name any path. Raises PortsupError."""
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe isn't waited for
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe isn't waited for
+        fd = os.open(path, flags if owner is None else flags | os.O_NOFOLLOW)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise PortsupError(f"cannot read {path}: {error.strerror}") from error
-    if stat.S_ISREG(os.fstat(fd).st_mode):
+        raise PortsupError(f"cannot read {path}: {NO_FILE.get(error.errno or 0, error.strerror)}") from error
+    except ValueError as error:  # what no path can hold
+        raise PortsupError(f"cannot read {str(path)!r}: {error}") from error
+    wrong = _wrong_file(fd, owner)
+    if wrong is None:
         return fd
     os.close(fd)
-    raise PortsupError(f"cannot read {path}: it is not a file")
+    raise PortsupError(f"cannot read {path}: {wrong}")
+
+
+def _wrong_file(fd: int, owner: int | None) -> str | None:
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode):
+        return "it is not a file"
+    return None if owner in (None, found.st_uid) else f"it belongs to uid {found.st_uid}"

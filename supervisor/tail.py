@@ -20,15 +20,15 @@ class Reach(NamedTuple):
 
     length: int
     """Bytes."""
-    since: int
-    """Milliseconds since 1970; what was printed at times that nobody knows is further back."""
+    since: int | None = None
+    """Milliseconds since 1970; what was printed at times that nobody knows is further back. None for any."""
 
 
 class LogPart:
     """One file of a log, and how far it was read."""
 
-    def __init__(self, log: Path, fd: int) -> None:
-        """`fd` is owned from now on."""
+    def __init__(self, log: Path, fd: int, owner: int | None = None) -> None:
+        """`fd` is owned from now on. `owner`: whose the times must be."""
         self._fd = fd
         found = os.fstat(fd)
         self.inode = found.st_ino
@@ -39,14 +39,17 @@ class LogPart:
         self.begin = 0
         """Where reading begins at the earliest, be it in the middle of a line."""
         self.position = 0
-        self.times = LineTimes(log, fd)
+        self.times = LineTimes(log, fd, owner)
 
     def limit(self, reach: Reach) -> Reach:
         """From now on nothing further back counts; how far to go back in the file before it."""
-        since = self.times.since(reach.since)
-        start = self.end if since is None else min(since, self.end)
+        start = 0 if reach.since is None else self._since(reach.since)
         self.position = self.begin = max(self.end - reach.length, start)
         return reach._replace(length=reach.length - (self.end - self.begin))
+
+    def _since(self, time: int) -> int:
+        offset = self.times.since(time)
+        return self.end if offset is None else min(offset, self.end)
 
     def read(self, length: int = BLOCK) -> Piece | None:
         """What comes next, at most so much; from the beginning again where it was truncated."""
@@ -107,23 +110,33 @@ class Tail:
     """One log, which may not exist yet, be truncated, rotated, or replaced by another under its name."""
 
     def __init__(
-        self, path: Path, *, lines: int | None = None, since: int | None = None, reach: Reach | None = None
+        self,
+        path: Path,
+        *,
+        lines: int | None = None,
+        since: int | None = None,
+        reach: Reach | None = None,
+        owner: int | None = None,
     ) -> None:
         """Begins with the last `lines` lines, or with those that were printed `since` then (milliseconds
-        since 1970), or with those for which both is true, but not before `reach`. Raises PortsupError if a
-        file can't be read."""
+        since 1970), or with those for which both is true, but not before `reach`. With `owner`, a uid, every
+        file must be that user's. Raises PortsupError if a file can't be read."""
         self.path = path
+        self._owner = owner
         self.left_out = False
         """Whether there are lines that may be since then, but nobody knows."""
         self._before: LogPart | None = None
         """The one before the first that is read: where it is, there is nothing new."""
         self._parts: deque[LogPart] = deque()
         """Those to be read, the oldest first; never empty once there was one."""
-        self._find_start(lines, since, reach)
+        try:
+            self._find_start(lines, since, reach)
+        except BaseException:
+            self.close()
+            raise
 
     def _find_start(self, lines: int | None, since: int | None, reach: Reach | None) -> None:
-        for fd in newest_first(self.path):
-            part = LogPart(self.path, fd)
+        for part in self._newest_first():
             if self._parts and self._parts[0].position > 0:  # it is in there that we begin
                 self._before = part
                 return
@@ -172,13 +185,21 @@ class Tail:
         """The files that came after the last one that we have, the oldest first."""
         known = {part.inode for part in (self._before, *self._parts) if part is not None}
         found: list[LogPart] = []
-        for fd in newest_first(self.path):
-            part = LogPart(self.path, fd)
-            if part.inode in known:
+        try:
+            for part in self._newest_first():
+                if part.inode in known:
+                    part.close()
+                    break
+                found.append(part)
+        except BaseException:
+            for part in found:
                 part.close()
-                break
-            found.append(part)
+            raise
         return found[::-1]
+
+    def _newest_first(self) -> Iterator[LogPart]:
+        for fd in newest_first(self.path, self._owner):
+            yield LogPart(self.path, fd, self._owner)
 
     def close(self) -> None:
         for part in (*self._parts, *([self._before] if self._before else [])):

@@ -27,6 +27,8 @@ LEAVES = frozenset(
         "terminal",
         "platform",
         "log_files",
+        "marker",
+        "timed_lines",
         "line_times",
         "tail",
     }

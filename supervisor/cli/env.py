@@ -17,9 +17,9 @@ from supervisor.cli.options import (
 )
 from supervisor.cli.output import emit_bytes
 from supervisor.cli.variables import FORMATS
-from supervisor.config.variables import UNIT
 from supervisor.control.client import reach, read_variables
 from supervisor.errors import PortsupError
+from supervisor.marker import UNIT
 from supervisor.records import InstanceRecord
 
 

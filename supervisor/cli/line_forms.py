@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from supervisor.cli.timed_lines import TimedLines
 from supervisor.lines import prefixed
+from supervisor.timed_lines import TimedLines
 
 Form = Callable[[TimedLines], bytes]
 

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from supervisor.cli.line_forms import Form
 from supervisor.cli.output import emit_bytes
-from supervisor.cli.timed_lines import LineTimer, TimedLines, in_order
 from supervisor.tail import Tail
+from supervisor.timed_lines import LineTimer, TimedLines, in_order
 
 BATCH = 1 << 16
 """Bytes that are written at a time, where there are so many."""

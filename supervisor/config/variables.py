@@ -14,10 +14,6 @@ SERVICE = "PORTSUP_SERVICE"
 BASE_PORT = "PORTSUP_BASE_PORT"
 DATA_DIR = "PORTSUP_DATA_DIR"
 
-UNIT = "PORTSUP_UNIT"
-"""Set at spawn only, to the instance's id, a slash and the service: how a process that left its session is
-told to belong to a unit. `env`, `exec` and `run` don't pass it on: prune would end whoever has it."""
-
 OWN = frozenset({HOST, INSTANCE, INSTANCE_ID, STACK, SERVICE, BASE_PORT, DATA_DIR})
 
 

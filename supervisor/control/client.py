@@ -13,7 +13,7 @@ from supervisor.control import protocol
 from supervisor.control.peer import peer_uid
 from supervisor.errors import NotRunning, PortsupError
 from supervisor.platform import os_facts
-from supervisor.records import InstanceRecord
+from supervisor.records import Holder, InstanceRecord
 from supervisor.snapshot import InstanceSnapshot, ServiceSnapshot
 
 CHUNK = 65536
@@ -224,7 +224,7 @@ def _state_of_absent(record: InstanceRecord) -> str:
     return "starting" if is_starting(record) else "unreachable"
 
 
-def is_dead(record: InstanceRecord) -> bool:
+def is_dead(record: Holder) -> bool:
     """Whether the supervisor is known to be dead: in another pid namespace, its pid says nothing."""
     if record.boot_id != os_facts.boot_id():
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from supervisor.control import client, registry
 from supervisor.errors import PortsupError, UsageError
@@ -39,21 +39,36 @@ def visible(folder: Path, wanted: Filter = Filter()) -> list[InstanceRecord]:
     ]
 
 
-def only(folder: Path, wanted: Filter) -> InstanceRecord:
+class Hints(NamedTuple):
+    """What a caller of `only` can do next, in the words of the door that it came through."""
+
+    none: str
+    """Where nothing is what is meant."""
+    several: str
+    """Where more than one instance is."""
+
+
+HINTS = Hints("`portsup ps` lists the instances that run", "name the stack, or the instance's id")
+
+
+def only(folder: Path, wanted: Filter, hints: Hints = HINTS) -> InstanceRecord:
     """The one that is meant. Raises UsageError if there is none, PortsupError if there are several."""
     found = visible(folder, wanted)
     if not found:
-        of_stack = "" if wanted.stack is None else f" of {wanted.stack}"
-        raise UsageError(
-            f"there is no instance {wanted.instance}{of_stack}", hint="GET /api/services lists them"
-        )
+        raise UsageError(f"there is no instance{_meant(wanted)}", hint=hints.none)
     if len(found) > 1:
         raise PortsupError(
-            f"there are {len(found)} instances {wanted.instance}",
-            details=[f"{record.stack} in {record.worktree}" for record in found],
-            hint="name the stack: ?stack=NAME",
+            f"there are {len(found)} instances{_meant(wanted)}",
+            details=[f"{record.stack} in {record.worktree}, id {record.instance_id}" for record in found],
+            hint=hints.several,
         )
     return found[0]
+
+
+def _meant(wanted: Filter) -> str:
+    """ " 2 of web with the id web-2-5f3a9c", as far as it is told."""
+    told = ((" ", wanted.instance), (" of ", wanted.stack), (" with the id ", wanted.instance_id))
+    return "".join(f"{before}{value}" for before, value in told if value is not None)
 
 
 def snapshots(folder: Path, wanted: Filter = Filter()) -> list[InstanceSnapshot]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from supervisor.config.variables import LISTEN, UNIT
+from supervisor.config.variables import LISTEN
+from supervisor.marker import UNIT
 
 _HANDED_DOWN = frozenset({UNIT, "NOTIFY_SOCKET"}) | LISTEN
 """Meant for this supervisor alone: the mark of an outer unit, and systemd's sockets."""

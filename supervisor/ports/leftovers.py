@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from supervisor import records
+from supervisor.marker import service_of
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Owner, Process
 from supervisor.ports import commandline, wording
@@ -26,7 +27,6 @@ from supervisor.ports.liveness import (
     in_session,
     is_being_taken,
     liveness,
-    service_of,
 )
 from supervisor.ports.lock import OPEN_FLAGS, is_locked, unreadable_folder
 from supervisor.ports.report import unit

@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 
 from supervisor import records
-from supervisor.config.variables import UNIT
+from supervisor.marker import marker_of, service_of
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Owner, Process
 from supervisor.records import PortRecord, Record
@@ -88,16 +88,6 @@ def in_session(leader: Owner, processes: Iterable[Process]) -> Iterator[Process]
     for process in processes:
         if process.sid == leader.pid and process.started >= leader.started:
             yield process
-
-
-def marker_of(pid: int) -> str | None:
-    return os_facts.environment_variable(pid, UNIT)
-
-
-def service_of(marker: str | None, instance_id: str) -> str | None:
-    """The service that a marker names, if it is one of that instance."""
-    prefix = f"{instance_id}/"
-    return marker.removeprefix(prefix) if marker and marker.startswith(prefix) else None
 
 
 def heirs(files: Mapping[tuple[int, int], Owner]) -> dict[Owner, set[tuple[int, int]]]:

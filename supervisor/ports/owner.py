@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from supervisor.errors import MORE_DESCRIPTORS, NO_DESCRIPTORS, PortsupError
+from supervisor.marker import marker_of
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Listener, Owner
 from supervisor.ports import commandline
-from supervisor.ports.liveness import Liveness, is_being_taken, left_alive, liveness, marker_of
+from supervisor.ports.liveness import Liveness, is_being_taken, left_alive, liveness
 from supervisor.ports.lock import OPEN_FLAGS, is_locked, unreadable_folder
 from supervisor.ports.report import Holding, PortReport, PortUser
 from supervisor.records import MAX_BYTES, PortRecord, decode, port_file

@@ -11,9 +11,9 @@ import os
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import NamedTuple
 
+from supervisor.marker import marker_of, service_of
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Owner, Process
-from supervisor.ports.liveness import marker_of, service_of
 from supervisor.process.child import Child
 from supervisor.process.tree import children_until_stable, reap_children, with_descendants
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from supervisor.config.variables import UNIT
 from supervisor.errors import MORE_DESCRIPTORS, OutOfResources, SpawnError
+from supervisor.marker import UNIT
 from supervisor.plan.plan import LISTEN_FDS_START
 from supervisor.platform import os_facts
 from supervisor.process.child import Child

@@ -7,6 +7,10 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
+from supervisor.monitor import instances
+
+HINTS = instances.Hints("GET /api/services lists them", "name the stack: ?stack=NAME")
+
 
 class AsciiJSON(JSONResponse):
     """JSON that escapes what UTF-8 can't carry, as the bytes of an odd path."""

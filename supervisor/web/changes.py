@@ -21,7 +21,7 @@ from supervisor.monitor import instances
 from supervisor.records import InstanceRecord
 from supervisor.snapshot import ServiceSnapshot
 from supervisor.web import token
-from supervisor.web.answers import AsciiJSON, whole_number
+from supervisor.web.answers import HINTS, AsciiJSON, whole_number
 
 PATH = "/api/instances/{number}/services/{name}/{verb}"
 
@@ -50,7 +50,7 @@ class Changes:
         authorizations = [value for key, value in request.headers.raw if key == b"authorization"]
         await to_thread.run_sync(token.check, self._token_file, authorizations)
         wanted = instances.Filter(_number(request), request.query_params.get("stack"))
-        record = await to_thread.run_sync(instances.only, self._folder, wanted)
+        record = await to_thread.run_sync(instances.only, self._folder, wanted, HINTS)
         services = await self._call(record, verb, name)
         reached = services is not None and all(map(REACHED[verb], services))
         return AsciiJSON(

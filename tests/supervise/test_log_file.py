@@ -15,7 +15,6 @@ from fuzzing import amounts, for_all
 from hypothesis import strategies as st
 
 from supervisor import tail
-from supervisor.cli.timed_lines import LineTimer
 from supervisor.config.model import LogLimits
 from supervisor.errors import PortsupError
 from supervisor.line_times import HEAD, RECORD
@@ -24,6 +23,7 @@ from supervisor.supervise import logs, rotation
 from supervisor.supervise.logs import LogFile
 from supervisor.supervise.rotation import EARLIER, set_aside
 from supervisor.tail import Tail
+from supervisor.timed_lines import LineTimer
 
 Timed = tuple[int | None, bytes]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from supervisor.cli.line_forms import as_json, iso, plain
-from supervisor.cli.timed_lines import LineTimer, TimedLines, in_order
+from supervisor.timed_lines import LineTimer, TimedLines, in_order
 
 
 class Told:

@@ -1,4 +1,4 @@
-"""Lines with the times at which they were printed, of one service or of several in order of time."""
+"""Lines with the times at which they were printed, of one service or of several in order of time. Leaf."""
 
 from __future__ import annotations
 
