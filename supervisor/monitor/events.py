@@ -58,13 +58,13 @@ class EventFollower:
 
     def more(self) -> list[Event]:
         """What has come since; bounded, so ask again until it is empty."""
-        found: list[Event] = []
         for _ in range(BLOCKS):
             piece = self._next()
-            if piece is None or found:
+            if piece is None:
                 break
-            found += self._events(piece)
-        return found
+            if found := list(self._events(piece)):
+                return found
+        return []
 
     def _next(self) -> Piece | None:
         if self._tail is None:

@@ -77,7 +77,7 @@ class UsageMeter:
         self._known = {process.owner: key for key, found in services.items() for process in found}
         ids = {instance.instance_id for instance in instances}
         self._accounts = {key: account for key, account in self._accounts.items() if key.instance_id in ids}
-        looks = {key: dict(_look(processes)) for key, processes in services.items()}
+        looks = {key: dict(look(processes)) for key, processes in services.items()}
         return {key: self._usage(key, members, elapsed) for key, members in looks.items() if members}
 
     def _services(self, instances: Sequence[InstanceSnapshot]) -> dict[ServiceKey, list[Process]]:
@@ -154,7 +154,7 @@ def _with_descendants(root: Process, children: Mapping[int, Sequence[Process]]) 
             waiting += children.get(process.pid, ())
 
 
-def _look(processes: Iterable[Process]) -> Iterator[tuple[Owner, _Member]]:
+def look(processes: Iterable[Process]) -> Iterator[tuple[Owner, _Member]]:
     """At those that are still there and may be seen."""
     import psutil
 
