@@ -177,10 +177,11 @@ def test_another_users_file_is_refused(record: InstanceRecord, another_users: Pa
     with pytest.raises(PortsupError, match="belongs to uid"):
         LogFollower(record, "web")
     assert open_descriptors() == before
+    theirs = aside.rename(aside.with_name("theirs"))
     with closing(LogFollower(record, "web", lines=1)) as follower:
         assert all_lines(follower) == [LogLine(None, "own")]
-        another_users.rename(paths.rotated_log(another_users, 2))
-        aside.rename(another_users)
+        another_users.rename(aside)
+        theirs.rename(another_users)
         with pytest.raises(PortsupError, match="belongs to uid"):
             follower.more()
     assert open_descriptors() == before
