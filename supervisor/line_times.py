@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple, overload
 
 from supervisor.errors import PortsupError
-from supervisor.log_files import GAP_MAX, open_log_file
+from supervisor.log_files import GAP_MAX, OLDEST, open_log_file
 from supervisor.paths import line_times, rotated_log
 from supervisor.private import open_log
 
@@ -224,7 +224,7 @@ class LineTimes:
         """A rotation takes it on to a higher number, perhaps sooner or later than its log."""
         inode = os.fstat(self._fd).st_ino
         age = missing = 0
-        while missing <= GAP_MAX:
+        while missing <= GAP_MAX and age <= OLDEST:
             try:
                 fd = open_log_file(line_times(rotated_log(self._log, age)), self._owner)
             except PortsupError:  # it can't be read, or it is a pipe

@@ -18,6 +18,11 @@ NO_FILE = {errno.ELOOP: "it is a link"}
 """Why the kernel refuses to open with O_NOFOLLOW what is no file."""
 
 
+OLDEST = 100
+"""Age at which the search ends: services.toml allows no more files, and whoever lays out more of them can't
+have us open them all."""
+
+
 def newest_first(log: Path, owner: int | None = None) -> Iterator[int]:
     """Descriptors for reading, the caller's to close: each file once, if they stay open until the end.
 
@@ -26,7 +31,7 @@ def newest_first(log: Path, owner: int | None = None) -> Iterator[int]:
     """
     found: set[int] = set()
     age = missing = 0
-    while missing <= GAP_MAX:
+    while missing <= GAP_MAX and age <= OLDEST:
         fd = open_log_file(rotated_log(log, age), owner)
         age += 1
         if fd is None:

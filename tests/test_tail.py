@@ -9,13 +9,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from claims import another_user, public_folder
+from claims import another_user, open_descriptors, public_folder
 from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor import tail
 from supervisor.errors import PortsupError
 from supervisor.line_times import TimesWriter
+from supervisor.paths import rotated_log
 from supervisor.tail import Reach, Tail
 
 
@@ -169,3 +170,30 @@ def test_another_users_log() -> None:
         log.touch(0o600)
         with another_user(), pytest.raises(PortsupError, match=f"cannot read {log}: Permission denied"):
             Tail(log)
+
+
+def test_no_more_files_than_a_log_can_have(path: Path) -> None:
+    """Somebody else's folder may be full of them; each would cost a descriptor."""
+    for age in range(300):
+        rotated_log(path, age).touch()
+    before = open_descriptors()
+    with closing(Tail(path)) as opened:
+        assert open_descriptors() <= before + 101
+        assert more(opened) == b""
+    assert open_descriptors() == before
+
+
+def test_what_fails_keeps_no_descriptors(path: Path) -> None:
+    """Neither at first nor later: a server tries again and again."""
+    path.write_bytes(b"one\n")
+    with closing(Tail(path)) as followed:
+        assert more(followed) == b"one\n"
+        rotated_log(path, 1).mkdir()
+        path.rename(path.with_name("elsewhere"))
+        path.write_bytes(b"two\n")
+        before = open_descriptors()
+        with pytest.raises(PortsupError, match="it is not a file"):
+            Tail(path)
+        with pytest.raises(PortsupError, match="it is not a file"):
+            followed.more()
+        assert open_descriptors() == before

@@ -56,7 +56,7 @@ class Strip(NamedTuple):
 
 def strips(folder: Path, instances: Sequence[InstanceSnapshot]) -> list[Strip]:
     """Of every pool of `instances`; `folder` is the lock folder. Looks at records and at the kernel's table
-    of listeners once for all, and binds nothing."""
+    of listeners once for all, and binds nothing. Raises OSError without a descriptor to be had."""
     wanted = {
         port
         for instance in instances

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from supervisor.errors import NO_DESCRIPTORS
 from supervisor.marker import marker_of, service_of
 from supervisor.platform import os_facts
 from supervisor.platform.contract import Owner, Process
 from supervisor.snapshot import InstanceSnapshot
 
 ROUNDED = 0.02
-"""Seconds by which the start of a supervisor may differ from what its snapshot says."""
+"""Seconds by which the start of a process may seem earlier or later: it is told in ticks."""
 
 
 class ServiceKey(NamedTuple):
@@ -58,6 +59,11 @@ class _Account(NamedTuple):
     total: float
 
 
+Known = Mapping[tuple[str, Owner], ServiceKey]
+"""Who was a service's at the last look, and is still when its parent is gone; by instance, since one may run
+within a service of another."""
+
+
 class UsageMeter:
     """Looks at the processes of services; a second look knows what happened since the first."""
 
@@ -65,24 +71,25 @@ class UsageMeter:
         self._looked: float | None = None
         """When, on the monotonic clock."""
         self._accounts: dict[ServiceKey, _Account] = {}
-        self._known: dict[Owner, ServiceKey] = {}
-        """Who was a service's at the last look, and is its own also when its parent is gone."""
+        self._known: Known = {}
 
     def measure(self, instances: Sequence[InstanceSnapshot]) -> Mapping[ServiceKey, Usage]:
-        """Of every service that has a process which this user may see."""
+        """Of every service that has a process which this user may see. Not for two threads at a time. Raises
+        OSError without a descriptor to be had; the next look is then since the one before this."""
         now = time.monotonic()
+        table = {process.pid: process for process in os_facts.processes()} if instances else {}
+        services = told_apart(instances, table, self._known)
+        looks = {key: dict(look(processes)) for key, processes in services.items()}
         elapsed = None if self._looked is None else now - self._looked
         self._looked = now
-        services = self._services(instances)
-        self._known = {process.owner: key for key, found in services.items() for process in found}
-        ids = {instance.instance_id for instance in instances}
-        self._accounts = {key: account for key, account in self._accounts.items() if key.instance_id in ids}
-        looks = {key: dict(look(processes)) for key, processes in services.items()}
+        self._keep(services, {instance.instance_id for instance in instances})
         return {key: self._usage(key, members, elapsed) for key, members in looks.items() if members}
 
-    def _services(self, instances: Sequence[InstanceSnapshot]) -> dict[ServiceKey, list[Process]]:
-        table = {process.pid: process for process in os_facts.processes()} if instances else {}
-        return told_apart(instances, table, self._known)
+    def _keep(self, services: Mapping[ServiceKey, Sequence[Process]], ids: Container[str]) -> None:
+        self._known = {
+            (key.instance_id, process.owner): key for key, found in services.items() for process in found
+        }
+        self._accounts = {key: account for key, account in self._accounts.items() if key.instance_id in ids}
 
     def _usage(self, key: ServiceKey, members: Mapping[Owner, _Member], elapsed: float | None) -> Usage:
         before = self._accounts.get(key)
@@ -98,7 +105,7 @@ class UsageMeter:
 
 
 def told_apart(
-    instances: Iterable[InstanceSnapshot], table: Mapping[int, Process], known: Mapping[Owner, ServiceKey]
+    instances: Iterable[InstanceSnapshot], table: Mapping[int, Process], known: Known
 ) -> dict[ServiceKey, list[Process]]:
     """The processes of each service: its child, what the supervisor adopted of it, and all below these.
 
@@ -118,8 +125,8 @@ def told_apart(
             if service.pid is not None
         }
         for root in children.get(instance.supervisor_pid, ()):
-            key = leaders.get(root.pid) or known.get(root.owner) or _key_of(root, instance, leaders)
-            if key is not None and key.instance_id == instance.instance_id:
+            before = known.get((instance.instance_id, root.owner))
+            if key := leaders.get(root.pid) or before or _key_of(root, instance, leaders):
                 found.setdefault(key, []).extend(_with_descendants(root, children))
     return found
 
@@ -163,7 +170,11 @@ def look(processes: Iterable[Process]) -> Iterator[tuple[Owner, _Member]]:
             seen = psutil.Process(process.pid)
             times = seen.cpu_times()
             memory = 0 if process.zombie else seen.memory_info().rss
-        except (psutil.Error, OSError):
+        except psutil.Error:
+            continue
+        except OSError as error:
+            if error.errno in NO_DESCRIPTORS:  # that says nothing of the process
+                raise
             continue
         found = os_facts.process(process.pid)
         if found is None or found.owner != process.owner:  # gone, and perhaps its pid is another's
@@ -192,6 +203,8 @@ def _share(before: Mapping[Owner, Times], now: Mapping[Owner, Times], elapsed: f
     if not elapsed:
         return None
     of_since = {
-        owner: times for owner, times in now.items() if owner in before or os_facts.age(owner) <= elapsed
+        owner: times
+        for owner, times in now.items()
+        if owner in before or os_facts.age(owner) <= elapsed + ROUNDED
     }
     return grown(before, of_since) / elapsed

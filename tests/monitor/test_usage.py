@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -145,7 +146,7 @@ def test_whose_processes_are_told(told: Told) -> None:
         service("web", pid=20), supervisor_pid=SUPERVISOR, supervisor_started=told.supervisor_started
     )
     key = ServiceKey(seen.instance_id, "web")
-    found = told_apart([seen], table, {one.owner: key for one in told.known})
+    found = told_apart([seen], table, {(seen.instance_id, one.owner): key for one in told.known})
     assert {one.pid for one in found.get(key, ())} == told.web
 
 
@@ -229,3 +230,54 @@ def test_one_that_ends_while_it_is_looked_at() -> None:
         last.kill()
         wait_until(lambda: last.poll() is not None, 10, "the end of the last")
         assert list(looking) == []
+
+
+def test_an_instance_within_a_service_of_another() -> None:
+    """Its processes are its own services', and also the outer service's: they are below it."""
+    outer = instance(service("runs", pid=20), supervisor_pid=SUPERVISOR, supervisor_started=1000 / TICKS)
+    inner = instance(
+        service("web", pid=40),
+        instance_id="inner-1-abc123",
+        supervisor_pid=30,
+        supervisor_started=1000 / TICKS,
+    )
+    found = [
+        process(SUPERVISOR, 1),
+        process(20, SUPERVISOR),
+        process(30, 20),
+        process(40, 30),
+        process(41, 30),
+    ]
+    runs, web = ServiceKey(outer.instance_id, "runs"), ServiceKey(inner.instance_id, "web")
+    orphan = found[-1].owner
+    known = {(outer.instance_id, orphan): runs, (inner.instance_id, orphan): web}
+    told = told_apart([outer, inner], {one.pid: one for one in found}, known)
+    assert {key: sorted(one.pid for one in told[key]) for key in told} == {
+        runs: [20, 30, 40, 41],
+        web: [40, 41],
+    }
+
+
+def test_a_look_without_descriptors_is_none() -> None:
+    """It is an error, and what was counted before it isn't counted anew after it."""
+    meter = UsageMeter()
+    with burner() as child:
+        burn(child, 0.1)
+        seen = [ours(web=child.pid)]
+        (before,) = meter.measure(seen).values()
+        with no_descriptors(), pytest.raises(OSError, match="Too many open files"):
+            meter.measure(seen)
+        (after,) = meter.measure(seen).values()
+    assert after.cpu is not None and after.cpu < 0.5
+    assert before.cpu_seconds <= after.cpu_seconds < before.cpu_seconds + 0.05
+
+
+@contextlib.contextmanager
+def no_descriptors() -> Iterator[None]:
+    """This process may open no more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
