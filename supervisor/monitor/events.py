@@ -14,7 +14,7 @@ from supervisor.records import InstanceRecord
 from supervisor.tail import Piece, Reach, Tail
 
 LONGEST_LINE = 65_536
-"""Bytes; a longer one is none of a supervisor's."""
+"""Bytes that are kept of a line until its end comes; one that is longer is none of a supervisor's."""
 
 BLOCKS = 64
 """That are read at most in search of an event, by one call."""
@@ -51,7 +51,7 @@ class EventFollower:
 
     def __init__(self, record: InstanceRecord, *, last: int | None = None) -> None:
         """Begins with the last `last` events, or with the first. A log that isn't there yet has none, and one
-        that can't be read, or belongs to another user than the record, never any."""
+        that can't be read, or isn't a file of the record's own user, never any."""
         self._instance_id = record.instance_id
         self._lines = _WholeLines()
         self._tail = _open(record, last)
@@ -72,7 +72,6 @@ class EventFollower:
         try:
             return self._tail.more()
         except (PortsupError, OSError):
-            self.close()
             return None
 
     def _events(self, piece: Piece) -> Iterator[Event]:
@@ -112,9 +111,8 @@ class _WholeLines:
         self._next = piece.part, piece.offset + len(piece.data)
         *ended, rest = piece.data.split(b"\n")
         for line in ended:
-            whole = bytes(self._rest) + line
-            if not self._torn and len(whole) <= LONGEST_LINE:
-                yield whole
+            if not self._torn:
+                yield bytes(self._rest) + line
             self._rest.clear()
             self._torn = False
         self._rest += rest

@@ -130,6 +130,14 @@ def test_nobody_claims_and_nobody_is_there(tmp_path: Path, base: int) -> None:
     assert state(tmp_path, base, base) is CellState.OTHER
 
 
+def test_another_instance_took_the_number(tmp_path: Path, base: int) -> None:
+    """Since the snapshot was taken: what it has claimed isn't of the one that was."""
+    later = instance_record(base_port=base, instance_id="test-1-later1")
+    records.instance_file(tmp_path, base).write_bytes(records.encode(later))
+    claim(tmp_path, base, instance_id=later.instance_id)
+    assert state(tmp_path, base, base) is CellState.OTHER
+
+
 def test_one_of_another_kind_of_record(tmp_path: Path, base: int) -> None:
     """An instance's record under a port's name is no claim of the port."""
     record = instance_record(base_port=base)

@@ -133,8 +133,8 @@ class Told(NamedTuple):
         ),
         Told(
             "a look so long that it shows a circle",
-            [process(20, SUPERVISOR), process(21, 20), process(20, 21)],
-            set(),
+            [process(SUPERVISOR, 21), process(20, SUPERVISOR), process(21, 20)],
+            {SUPERVISOR, 20, 21},
         ),
     ],
     ids=lambda told: told.what,
@@ -210,6 +210,18 @@ def test_real_processes_over_looks() -> None:
     assert forgotten.cpu is None and forgotten.cpu_seconds < 0.1, "a new instance begins anew"
 
 
+def test_who_is_found_late_makes_no_wild_share() -> None:
+    """What it has spent before the last look counts among the seconds alone."""
+    meter = UsageMeter()
+    with burner() as web, burner() as late:
+        burn(late, 0.3)
+        meter.measure([ours(web=web.pid)])
+        meter.measure([ours(web=web.pid)])
+        (usage,) = meter.measure([ours(web=late.pid)]).values()
+    assert usage.cpu_seconds > 0.25
+    assert usage.cpu is not None and usage.cpu < 5
+
+
 def test_who_is_gone_or_another_is_left_out() -> None:
     """A pid that names nobody, and one that names somebody else than the look at all processes has seen."""
     gone = dead_owner()
@@ -267,6 +279,10 @@ def test_a_look_without_descriptors_is_none() -> None:
         (before,) = meter.measure(seen).values()
         with no_descriptors(), pytest.raises(OSError, match="Too many open files"):
             meter.measure(seen)
+        real = os_facts.process(child.pid)
+        assert real is not None
+        with no_descriptors(), pytest.raises(OSError, match="Too many open files"):
+            list(look([real]))
         (after,) = meter.measure(seen).values()
     assert after.cpu is not None and after.cpu < 0.5
     assert before.cpu_seconds <= after.cpu_seconds < before.cpu_seconds + 0.05
