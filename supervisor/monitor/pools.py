@@ -64,8 +64,10 @@ def strips(folder: Path, instances: Sequence[InstanceSnapshot]) -> list[Strip]:
         for ports in service.pools.values()
         for port in ports
     }
-    street = _Street(folder, wanted) if wanted else None
-    return [strip for instance in instances if street for strip in street.strips(instance)]
+    if not wanted:
+        return []
+    look = _Look(folder, wanted)
+    return [strip for instance in instances for strip in look.strips(instance)]
 
 
 class _Claim(NamedTuple):
@@ -73,8 +75,8 @@ class _Claim(NamedTuple):
     is_dead: bool
 
 
-class _Street:
-    """Who has which of the ports that are looked at."""
+class _Look:
+    """At who has which ports."""
 
     def __init__(self, folder: Path, ports: Collection[int]) -> None:
         self._folder = folder
