@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 LEAVES = frozenset(
     {
         "errors",
+        "extras",
         "clock",
         "paths",
         "private",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,32 +14,24 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from supervisor import paths, snapshot
 from supervisor.errors import PortsupError
 from supervisor.monitor import instances
-from supervisor.web import health
+from supervisor.web import health, page
+from supervisor.web.answer_headers import AnswerHeaders
 from supervisor.web.answers import AsciiJSON, whole_number
 from supervisor.web.changes import PATH, Changes, refusal
 from supervisor.web.host_check import LocalOnly
 
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+V1 = "/api/v1"
+
 HEALTH_SECONDS = 2.0
 """In which the aggregated health is answered, whoever hangs."""
-
-INDEX = """portsup: what runs on this machine
-
-GET /api/health             this server itself
-GET /api/services           every service of every instance: port, pid, state, url
-GET /api/health/aggregated  the health of every service, asked now (?instance=N, ?stack=NAME)
-GET /api/tracing/stats      how long claims, spawns, readiness and stops took
-
-POST /api/instances/N/services/NAME/start    start, stop or restart a service (?stack=NAME where several
-POST /api/instances/N/services/NAME/stop     stacks have an instance N), and wait until that is done.
-POST /api/instances/N/services/NAME/restart  These want the header Authorization: Bearer TOKEN, with the
-                                             token of the file that `portsup serve` names when it starts
-"""
 
 
 def make_app(folder: Path, environ: Mapping[str, str] = os.environ) -> Starlette:
@@ -49,14 +41,15 @@ def make_app(folder: Path, environ: Mapping[str, str] = os.environ) -> Starlette
     changes = Changes(folder, paths.api_token_file(environ), own)
     app = Starlette(
         routes=[
-            Route("/", _index),
-            Route("/api/health", api.health),
-            Route("/api/services", api.services),
-            Route("/api/health/aggregated", api.aggregated_health),
-            Route("/api/tracing/stats", api.tracing_stats),
-            Route(PATH, changes.answer, methods=["POST"]),
+            Route("/", page.front),
+            Route("/static/{path:path}", page.static_file),
+            *_in_both_versions("/health", api.health),
+            *_in_both_versions("/services", api.services),
+            *_in_both_versions("/health/aggregated", api.aggregated_health),
+            *_in_both_versions("/tracing/stats", api.tracing_stats),
+            *_in_both_versions(PATH, changes.answer, methods=["POST"]),
         ],
-        middleware=[Middleware(LocalOnly)],
+        middleware=[Middleware(AnswerHeaders), Middleware(LocalOnly)],
         exception_handlers={
             HTTPException: _http_error,
             PortsupError: refusal,
@@ -66,6 +59,11 @@ def make_app(folder: Path, environ: Mapping[str, str] = os.environ) -> Starlette
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _in_both_versions(path: str, endpoint: Endpoint, **options: Any) -> list[Route]:
+    """Under /api/v1, and as those know it who came before there were versions."""
+    return [Route(f"{prefix}{path}", endpoint, **options) for prefix in (V1, "/api")]
 
 
 @asynccontextmanager
@@ -116,16 +114,12 @@ class _Api:
         return AsciiJSON({"schema": snapshot.SCHEMA, "instances": timed})
 
 
-async def _index(_request: Request) -> Response:
-    return PlainTextResponse(INDEX)
-
-
 def _filter(query: Mapping[str, str]) -> instances.Filter:
     instance = query.get("instance")
     number = whole_number(instance)
     if instance is not None and number is None:
         raise HTTPException(400, "instance must be a whole number")
-    return instances.Filter(number, query.get("stack"))
+    return instances.Filter(number, query.get("stack"), query.get("id"))
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:

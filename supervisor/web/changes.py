@@ -23,7 +23,7 @@ from supervisor.snapshot import ServiceSnapshot
 from supervisor.web import token
 from supervisor.web.answers import HINTS, AsciiJSON, whole_number
 
-PATH = "/api/instances/{number}/services/{name}/{verb}"
+PATH = "/instances/{number}/services/{name}/{verb}"
 
 WAIT_SECONDS = 60.0
 """How long a caller is kept waiting; the call itself goes on."""
@@ -49,7 +49,9 @@ class Changes:
             raise HTTPException(404)
         authorizations = [value for key, value in request.headers.raw if key == b"authorization"]
         await to_thread.run_sync(token.check, self._token_file, authorizations)
-        wanted = instances.Filter(_number(request), request.query_params.get("stack"))
+        wanted = instances.Filter(
+            _number(request), request.query_params.get("stack"), request.query_params.get("id")
+        )
         record = await to_thread.run_sync(instances.only, self._folder, wanted, HINTS)
         services = await self._call(record, verb, name)
         reached = services is not None and all(map(REACHED[verb], services))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from supervisor import paths
 from supervisor.errors import PortsupError
+from supervisor.extras import missing_extra
 from supervisor.web import token
 
 if TYPE_CHECKING:
@@ -52,11 +53,7 @@ def _make_server(folder: Path) -> uvicorn.Server:
 
         from supervisor.web.app import make_app
     except ModuleNotFoundError as missing:
-        package = (missing.name or "").split(".")[0]
-        raise PortsupError(
-            f"cannot serve: {package} is not installed",
-            hint="install its extra: pip install '.[web]'",
-        ) from missing
+        raise missing_extra("serve", "web", missing) from missing
     config = uvicorn.Config(
         make_app(folder),
         http="h11",

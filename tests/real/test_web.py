@@ -361,8 +361,8 @@ def test_index(api: Api) -> None:
     status, headers, body = api.get("/")
     assert status == 200
     assert headers["content-type"].startswith("text/plain")
-    for path in ("/api/health", "/api/services", "/api/health/aggregated", "/api/tracing/stats"):
-        assert f"GET {path} ".encode() in body
+    for path in ("/health", "/services", "/health/aggregated", "/tracing/stats"):
+        assert f"GET /api/v1{path} ".encode() in body
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,44 @@
+"""What people look at: the page, its files, and for those without a browser a list of the endpoints."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.staticfiles import StaticFiles
+
+INDEX = """portsup: what runs on this machine
+
+A browser gets a page here. For everybody else:
+
+GET /api/v1/health             this server itself
+GET /api/v1/services           every service of every instance: port, pid, state, url
+GET /api/v1/health/aggregated  the health of every service, asked now (?instance=N, ?stack=NAME, ?id=ID)
+GET /api/v1/tracing/stats      how long claims, spawns, readiness and stops took
+
+POST /api/v1/instances/N/services/NAME/start    start, stop or restart a service, and wait until that is
+POST /api/v1/instances/N/services/NAME/stop     done (?stack=NAME or ?id=ID where several stacks have an
+POST /api/v1/instances/N/services/NAME/restart  instance N)
+
+POST and the logs want the header Authorization: Bearer TOKEN, with the token of the file that
+`portsup serve` names when it starts.
+"""
+
+_FILES = StaticFiles(directory=Path(__file__).parent / "static", check_dir=False)
+
+
+async def front(request: Request) -> Response:
+    """The page for whoever accepts HTML; the text for curl, which accepts anything."""
+    if "text/html" in request.headers.get("accept", ""):
+        answer = await _FILES.get_response("index.html", request.scope)
+    else:
+        answer = PlainTextResponse(INDEX)
+    answer.headers["Vary"] = "Accept"
+    return answer
+
+
+async def static_file(request: Request) -> Response:
+    """Raises HTTPException 404 for whatever isn't a file below static/."""
+    return await _FILES.get_response(os.path.normpath(request.path_params["path"]), request.scope)
