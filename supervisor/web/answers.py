@@ -7,16 +7,15 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from supervisor.monitor import instances
 
-HINTS = instances.Hints("GET /api/services lists them", "name the stack: ?stack=NAME")
+def ascii_json(content: Any) -> bytes:
+    """In one line, with escapes for what UTF-8 can't carry, as the bytes of an odd path."""
+    return json.dumps(content, allow_nan=False).encode("ascii")
 
 
 class AsciiJSON(JSONResponse):
-    """JSON that escapes what UTF-8 can't carry, as the bytes of an odd path."""
-
     def render(self, content: Any) -> bytes:
-        return json.dumps(content, allow_nan=False).encode("ascii")
+        return ascii_json(content)
 
 
 def whole_number(text: str | None) -> int | None:

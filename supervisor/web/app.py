@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,47 +20,94 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from supervisor import paths, snapshot
+from supervisor.control.client import REACHED
 from supervisor.errors import PortsupError
 from supervisor.monitor import instances
-from supervisor.web import health, page
+from supervisor.web import asked, health, page, refusals
 from supervisor.web.answer_headers import AnswerHeaders
 from supervisor.web.answers import AsciiJSON, whole_number
-from supervisor.web.changes import PATH, Changes, refusal
+from supervisor.web.changes import Changes
+from supervisor.web.events import Events
 from supervisor.web.host_check import LocalOnly
+from supervisor.web.live import Live
+from supervisor.web.logs import Logs
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 V1 = "/api/v1"
+
+SERVICE = "/instances/{number}/services/{name}"
 
 HEALTH_SECONDS = 2.0
 """In which the aggregated health is answered, whoever hangs."""
 
 
 def make_app(folder: Path, environ: Mapping[str, str] = os.environ) -> Starlette:
-    """The app over the lock folder `folder`; `environ` tells which service it is itself."""
-    api = _Api(folder, environ)
-    own = environ.get("PORTSUP_INSTANCE_ID"), environ.get("PORTSUP_SERVICE")
-    changes = Changes(folder, paths.api_token_file(environ), own)
+    """The app over the lock folder `folder`; `environ` tells which service it is itself.
+
+    `app.state.end_streams` is to be called before whoever serves it waits for open connections.
+    """
+    ending = asyncio.Event()
+    live = Live(folder, ending)
+
+    def end_streams() -> None:
+        ending.set()
+        live.wake()
+
     app = Starlette(
         routes=[
-            Route("/", page.front),
-            Route("/static/{path:path}", page.static_file),
-            *_in_both_versions("/health", api.health),
-            *_in_both_versions("/services", api.services),
-            *_in_both_versions("/health/aggregated", api.aggregated_health),
-            *_in_both_versions("/tracing/stats", api.tracing_stats),
-            *_in_both_versions(PATH, changes.answer, methods=["POST"]),
+            *_pages(),
+            *_facts(_Api(folder, environ)),
+            Route(f"{V1}/events", Events(folder).answer),
+            Route(f"{V1}/live", live.answer),
+            *_services(folder, environ, ending),
         ],
         middleware=[Middleware(AnswerHeaders), Middleware(LocalOnly)],
         exception_handlers={
-            HTTPException: _http_error,
-            PortsupError: refusal,
-            Exception: _internal_error,
+            HTTPException: refusals.of_http,
+            PortsupError: refusals.of_portsup,
+            Exception: refusals.of_ours,
         },
-        lifespan=_lifespan,
+        lifespan=partial(_lifespan, live),
     )
     app.router.redirect_slashes = False
+    app.state.end_streams = end_streams
     return app
+
+
+def _pages() -> list[Route]:
+    return [
+        Route("/", page.front),
+        Route("/static/{path:path}", page.static_file),
+    ]
+
+
+def _facts(api: _Api) -> list[Route]:
+    return [
+        *_in_both_versions("/health", api.health),
+        *_in_both_versions("/services", api.services),
+        *_in_both_versions("/health/aggregated", api.aggregated_health),
+        *_in_both_versions("/tracing/stats", api.tracing_stats),
+    ]
+
+
+def _services(folder: Path, environ: Mapping[str, str], ending: asyncio.Event) -> list[Route]:
+    """What needs the token."""
+    token_file = paths.api_token_file(environ)
+    own = environ.get("PORTSUP_INSTANCE_ID"), environ.get("PORTSUP_SERVICE")
+    changes = Changes(folder, token_file, own)
+    logs = Logs(folder, token_file, ending)
+    return [
+        *(
+            route
+            for verb in REACHED
+            for route in _in_both_versions(
+                f"{SERVICE}/{verb}", partial(changes.answer, verb), methods=["POST"]
+            )
+        ),
+        Route(f"{V1}{SERVICE}/logs", logs.answer),
+        Route(f"{V1}{SERVICE}/logs/stream", logs.stream),
+    ]
 
 
 def _in_both_versions(path: str, endpoint: Endpoint, **options: Any) -> list[Route]:
@@ -67,9 +116,13 @@ def _in_both_versions(path: str, endpoint: Endpoint, **options: Any) -> list[Rou
 
 
 @asynccontextmanager
-async def _lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
-    async with health.make_client() as client:
-        yield {"client": client}
+async def _lifespan(live: Live, _app: Starlette) -> AsyncIterator[dict[str, Any]]:
+    sampling = asyncio.create_task(live.run())
+    try:
+        async with health.make_client() as client:
+            yield {"client": client}
+    finally:
+        sampling.cancel()
 
 
 class _Api:
@@ -79,6 +132,7 @@ class _Api:
         self._instance = whole_number(environ.get("PORTSUP_INSTANCE"))
 
     async def health(self, request: Request) -> Response:
+        asked.query(request)
         return AsciiJSON(
             {
                 "status": "ok",
@@ -89,13 +143,14 @@ class _Api:
             }
         )
 
-    async def services(self, _request: Request) -> Response:
+    async def services(self, request: Request) -> Response:
+        asked.query(request)
         seen = await to_thread.run_sync(instances.snapshots, self._folder)
         return AsciiJSON({**snapshot.document(seen), "services": instances.flat(seen)})
 
     async def aggregated_health(self, request: Request) -> Response:
         deadline = time.monotonic() + HEALTH_SECONDS
-        wanted = _filter(request.query_params)
+        wanted = asked.any_instances(asked.query(request, "instance", *asked.WHICH))
         seen = await to_thread.run_sync(instances.snapshots, self._folder, wanted)
         services = await health.ask_everyone(request.state.client, seen, deadline)
         status = health.overall(seen, [service["status"] for service in services])
@@ -109,23 +164,7 @@ class _Api:
             status_code=200 if status == "ok" else 503,
         )
 
-    async def tracing_stats(self, _request: Request) -> Response:
+    async def tracing_stats(self, request: Request) -> Response:
+        asked.query(request)
         timed = await to_thread.run_sync(instances.timings, self._folder)
         return AsciiJSON({"schema": snapshot.SCHEMA, "instances": timed})
-
-
-def _filter(query: Mapping[str, str]) -> instances.Filter:
-    instance = query.get("instance")
-    number = whole_number(instance)
-    if instance is not None and number is None:
-        raise HTTPException(400, "instance must be a whole number")
-    return instances.Filter(number, query.get("stack"), query.get("id"))
-
-
-async def _http_error(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return AsciiJSON({"error": error.detail}, status_code=error.status_code, headers=error.headers)
-
-
-async def _internal_error(_request: Request, error: Exception) -> Response:
-    return AsciiJSON({"error": f"portsup serve failed inside ({type(error).__name__})"}, status_code=500)

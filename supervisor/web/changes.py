@@ -10,29 +10,22 @@ import time
 from pathlib import Path
 
 from anyio import to_thread
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from supervisor import snapshot
 from supervisor.control.client import REACHED, Client, read_services
-from supervisor.errors import ExitCode, NotRunning, PortsupError
 from supervisor.monitor import instances
 from supervisor.records import InstanceRecord
 from supervisor.snapshot import ServiceSnapshot
-from supervisor.web import token
-from supervisor.web.answers import HINTS, AsciiJSON, whole_number
-
-PATH = "/instances/{number}/services/{name}/{verb}"
+from supervisor.web import asked
+from supervisor.web.answers import AsciiJSON
 
 WAIT_SECONDS = 60.0
 """How long a caller is kept waiting; the call itself goes on."""
 
 ANSWER_SECONDS = 5.0
 """For the rest of an answer that has begun."""
-
-STATUS: dict[int, int] = {ExitCode.USAGE: 404, ExitCode.INTERNAL: 500}
-"""Of errors by their exit code; whatever else an instance refuses is in conflict with how things are."""
 
 
 class Changes:
@@ -42,17 +35,11 @@ class Changes:
         self._token_file = token_file
         self._own = own
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, verb: str, request: Request) -> Response:
         """200 when the service is where it was to go, 503 if it isn't, 202 if that takes longer."""
-        verb, name = request.path_params["verb"], request.path_params["name"]
-        if verb not in REACHED:
-            raise HTTPException(404)
-        authorizations = [value for key, value in request.headers.raw if key == b"authorization"]
-        await to_thread.run_sync(token.check, self._token_file, authorizations)
-        wanted = instances.Filter(
-            _number(request), request.query_params.get("stack"), request.query_params.get("id")
-        )
-        record = await to_thread.run_sync(instances.only, self._folder, wanted, HINTS)
+        name = request.path_params["name"]
+        await asked.authorize(request, self._token_file)
+        record = await asked.instance(request, self._folder, asked.query(request, *asked.WHICH))
         services = await self._call(record, verb, name)
         reached = services is not None and all(map(REACHED[verb], services))
         return AsciiJSON(
@@ -80,13 +67,6 @@ class Changes:
             return read_services(record, await to_thread.run_sync(connection.answer, id_, deadline))
 
 
-def _number(request: Request) -> int:
-    number = whole_number(request.path_params["number"])
-    if number is None:
-        raise HTTPException(400, "the instance must be a whole number")
-    return number
-
-
 async def _readable(descriptor: int) -> None:
     """Without a thread: a start may take its time, and many may wait."""
     readable = asyncio.Event()
@@ -96,23 +76,3 @@ async def _readable(descriptor: int) -> None:
         await readable.wait()
     finally:
         loop.remove_reader(descriptor)
-
-
-async def refusal(_request: Request, error: Exception) -> Response:
-    """What a PortsupError looks like over HTTP."""
-    assert isinstance(error, PortsupError)
-    body = {"error": error.message, "details": list(error.details), "hint": error.hint}
-    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, token.UnauthorizedError) else None
-    return AsciiJSON(body, status_code=_status(error), headers=headers)
-
-
-def _status(error: PortsupError) -> int:
-    match error:
-        case token.UnauthorizedError():
-            return 401
-        case token.TokenFileError():
-            return 500
-        case NotRunning():
-            return 503
-        case _:
-            return STATUS.get(error.exit_code, 409)

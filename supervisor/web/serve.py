@@ -52,10 +52,12 @@ def _make_server(folder: Path) -> uvicorn.Server:
         import uvicorn
 
         from supervisor.web.app import make_app
+        from supervisor.web.server import Server
     except ModuleNotFoundError as missing:
         raise missing_extra("serve", "web", missing) from missing
+    app = make_app(folder)
     config = uvicorn.Config(
-        make_app(folder),
+        app,
         http="h11",
         ws="none",
         lifespan="on",
@@ -65,7 +67,7 @@ def _make_server(folder: Path) -> uvicorn.Server:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    return uvicorn.Server(config)
+    return Server(config, app.state.end_streams)
 
 
 def _listen(port: int) -> socket.socket:

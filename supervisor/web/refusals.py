@@ -1,0 +1,47 @@
+"""What goes wrong, over HTTP: a status that fits, and a sentence in JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from supervisor.errors import ExitCode, NotRunning, PortsupError
+from supervisor.web import token
+from supervisor.web.answers import AsciiJSON
+
+STATUS: dict[int, int] = {ExitCode.USAGE: 404, ExitCode.INTERNAL: 500}
+"""Of errors by their exit code; whatever else an instance refuses is in conflict with how things are."""
+
+
+async def of_portsup(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, PortsupError)
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(error, token.UnauthorizedError) else None
+    return AsciiJSON(body_of(error), status_code=_status(error), headers=headers)
+
+
+async def of_http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return AsciiJSON({"error": error.detail}, status_code=error.status_code, headers=error.headers)
+
+
+async def of_ours(_request: Request, error: Exception) -> Response:
+    return AsciiJSON({"error": f"portsup serve failed inside ({type(error).__name__})"}, status_code=500)
+
+
+def body_of(error: PortsupError) -> dict[str, Any]:
+    return {"error": error.message, "details": list(error.details), "hint": error.hint}
+
+
+def _status(error: PortsupError) -> int:
+    match error:
+        case token.UnauthorizedError():
+            return 401
+        case token.TokenFileError():
+            return 500
+        case NotRunning():
+            return 503
+        case _:
+            return STATUS.get(error.exit_code, 409)
