@@ -9,7 +9,7 @@ from supervisor.cli.output import note
 from supervisor.errors import UsageError
 
 
-@click.command(epilog=examples("portsup serve --port 9000", "PORT=9000 portsup serve"))
+@click.command(epilog=examples("portsup serve --port 9000 --open", "PORT=9000 portsup serve"))
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
@@ -17,12 +17,21 @@ from supervisor.errors import UsageError
     show_envvar=True,
     help="The port of 127.0.0.1 to listen on.",
 )
-def serve(port: int | None) -> None:
-    """Serve the API of all instances over HTTP, on 127.0.0.1 only.
+@click.option(
+    "--open",
+    "open_page",
+    is_flag=True,
+    envvar="PORTSUP_OPEN",
+    show_envvar=True,
+    help="Open the page in your browser, signed in.",
+)
+def serve(port: int | None, open_page: bool) -> None:
+    """Serve a page and the API of all instances over HTTP, on 127.0.0.1 only.
 
-    Below `portsup up` the port comes from the service's pool, in PORT. GET / lists what can be asked.
-    Every user of the machine can read it; what changes something needs a token, from a file that only
-    you can read. Where that is, stderr says.
+    Below `portsup up` the port comes from the service's pool, in PORT. GET / is the page, or for curl a
+    list of what can be asked; GET /api/docs explains it. Every user of the machine can read states, ports
+    and events; what services printed, and what changes something, needs a token, from a file that only you
+    can read. Where that is, stderr says.
     """
     if port is None:
         raise UsageError(
@@ -31,4 +40,4 @@ def serve(port: int | None) -> None:
         )
     from supervisor.web import serve as server
 
-    server.serve(port, note)
+    server.serve(port, note, open_page=open_page)
