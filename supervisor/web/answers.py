@@ -18,6 +18,8 @@ class AsciiJSON(JSONResponse):
         return ascii_json(content)
 
 
-def whole_number(text: str | None) -> int | None:
-    """The number of an instance in a URL; None if it is none."""
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 10 else None
+def whole_number(text: str | None, digits: int = 9) -> int | None:
+    """The number in a URL; None if it is none, or has more digits: an instance's has nine at most."""
+    if text is None or not text.isascii() or not text.isdigit() or len(text) > digits:
+        return None
+    return int(text)

@@ -79,6 +79,8 @@ def _pages() -> list[Route]:
     return [
         Route("/", page.front),
         Route("/static/{path:path}", page.static_file),
+        Route("/api/docs", page.docs),
+        Route(f"{V1}/openapi.json", page.openapi),
     ]
 
 

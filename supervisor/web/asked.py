@@ -36,7 +36,7 @@ def count(given: Mapping[str, str], name: str, default: int, most: int) -> int:
     """A whole number of the query. Raises HTTPException 400 if it is none, or above `most`."""
     if name not in given:
         return default
-    number = whole_number(given[name])
+    number = whole_number(given[name], digits=len(str(most)))
     if number is None or number > most:
         raise HTTPException(400, f"{name} must be a whole number up to {most}")
     return number
