@@ -1,0 +1,61 @@
+/** How states are shown: by a symbol and a word, never by colour alone. */
+
+const SERVICE = {
+  PENDING: ["○", "waiting"],
+  STARTING: ["◐", "moving"],
+  RUNNING: ["●", "good"],
+  BACKOFF: ["↻", "warn"],
+  STOPPING: ["◑", "moving"],
+  STOPPED: ["–", "rest"],
+  EXITED: ["✓", "rest"],
+  FATAL: ["✗", "bad"],
+};
+
+const INSTANCE = {
+  starting: ["◐", "moving"],
+  running: ["●", "good"],
+  degraded: ["▲", "bad"],
+  stopping: ["◑", "moving"],
+  suspended: ["‖", "warn"],
+  dead: ["✗", "bad"],
+  unreachable: ["?", "bad"],
+};
+
+const UNKNOWN = ["?", "warn"];
+
+/** [symbol, class]. */
+export function serviceLook({ state, exit }) {
+  if (state === "EXITED" && exit !== null && exit !== "code 0") return ["✗", "bad"];
+  return SERVICE[state] ?? UNKNOWN;
+}
+
+export function instanceLook(state) {
+  return INSTANCE[state] ?? UNKNOWN;
+}
+
+const EVENT = {
+  "instance.claimed": ["◆", "claimed", "plain"],
+  "instance.ready": ["●", "all ready", "good"],
+  "unit.spawned": ["▸", "spawned", "plain"],
+  "unit.running": ["●", "ready", "good"],
+  "unit.exited": ["◂", "exited", "plain"],
+  "unit.fatal": ["✗", "failed", "bad"],
+  "unit.backoff": ["↻", "backoff", "warn"],
+  "unit.shield_lost": ["✗", "shield lost", "bad"],
+  "unit.stopped": ["–", "stopped", "rest"],
+};
+
+const BY_LEVEL = { error: ["✗", "bad"], warning: ["▲", "warn"] };
+
+/** [symbol, word, class] of an entry of the timeline. */
+export function eventLook({ event, level }) {
+  if (event in EVENT) return EVENT[event];
+  const word = event.slice(event.indexOf(".") + 1).replaceAll("_", " ");
+  const [symbol, look] = BY_LEVEL[level] ?? ["·", "plain"];
+  return [symbol, word, look];
+}
+
+/** What belongs into the timeline: each claim, spawn, ready and exit, and whatever is more than a detail. */
+export function isStep({ event, level }) {
+  return level !== "debug" || event in EVENT;
+}
