@@ -31,6 +31,7 @@ from supervisor.web.events import Events
 from supervisor.web.host_check import LocalOnly
 from supervisor.web.live import Live
 from supervisor.web.logs import Logs
+from supervisor.web.metrics import Metrics
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -57,6 +58,7 @@ def make_app(folder: Path, environ: Mapping[str, str] = os.environ) -> Starlette
     app = Starlette(
         routes=[
             *_pages(),
+            Route("/metrics", Metrics(folder).answer),
             *_facts(_Api(folder, environ)),
             Route(f"{V1}/events", Events(folder).answer),
             Route(f"{V1}/live", live.answer),
