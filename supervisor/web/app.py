@@ -32,6 +32,7 @@ from supervisor.web.host_check import LocalOnly
 from supervisor.web.live import Live
 from supervisor.web.logs import Logs
 from supervisor.web.metrics import Metrics
+from supervisor.web.sampler import Sampler
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -49,7 +50,7 @@ def make_app(folder: Path, environ: Mapping[str, str] = os.environ) -> Starlette
     `app.state.end_streams` is to be called before whoever serves it waits for open connections.
     """
     ending = asyncio.Event()
-    live = Live(folder, ending)
+    live = Live(Sampler(folder).sample, ending)
 
     def end_streams() -> None:
         ending.set()
@@ -80,7 +81,7 @@ def make_app(folder: Path, environ: Mapping[str, str] = os.environ) -> Starlette
 def _pages() -> list[Route]:
     return [
         Route("/", page.front),
-        Route("/static/{path:path}", page.static_file),
+        Route("/static/{name}", page.static_file),
         Route("/api/docs", page.docs),
         Route(f"{V1}/openapi.json", page.openapi),
     ]

@@ -10,11 +10,10 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from anyio import to_thread
@@ -26,7 +25,7 @@ from supervisor.monitor.history import History
 from supervisor.monitor.usage import ServiceKey, Usage
 from supervisor.web import asked, sse
 from supervisor.web.events import in_order
-from supervisor.web.sampler import OLD_EVENTS, Sample, Sampler
+from supervisor.web.sampler import OLD_EVENTS, Sample
 
 EVERY_SECONDS = 1.0
 """Between two looks while somebody watches."""
@@ -53,9 +52,9 @@ class _Told:
 
 
 class Live:
-    def __init__(self, folder: Path, ending: asyncio.Event) -> None:
-        """Streams end when `ending` is set, and `wake` was called."""
-        self._sampler = Sampler(folder)
+    def __init__(self, sample: Callable[[], Sample], ending: asyncio.Event) -> None:
+        """`sample` is called in a thread. Streams end when `ending` is set, and `wake` was called."""
+        self._sample = sample
         self._ending = ending
         self._history = History()
         self._events: deque[Event] = deque(maxlen=EVENTS_KEPT)
@@ -70,7 +69,7 @@ class Live:
 
     async def answer(self, request: Request) -> Response:
         asked.query(request)
-        return sse.answer(request, self._stream())
+        return sse.answer(request, self.stream())
 
     def wake(self) -> None:
         """Everyone who waits for news, to look."""
@@ -81,7 +80,7 @@ class Live:
         """Sample until cancelled, whatever one sample fails with."""
         while True:
             try:
-                self._take(await to_thread.run_sync(self._sampler.sample, abandon_on_cancel=True))
+                self._take(await to_thread.run_sync(self._sample, abandon_on_cancel=True))
             except Exception as failure:
                 self._complain(failure)
             self._sampled_at = time.monotonic()
@@ -119,7 +118,8 @@ class Live:
         )
         self._shown = shown
 
-    async def _stream(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """What one client is told."""
         yield sse.retry(RETRY_MS)
         told: _Told | None = None
         with self._watching():

@@ -120,6 +120,22 @@ PAGES: dict[str, Operation] = {
             },
         }
     },
+    "/metrics": {
+        "get": {
+            "operationId": "metrics",
+            "tags": ["pages"],
+            "summary": "The same facts for Prometheus",
+            "responses": {
+                "200": {
+                    "description": "In the format that the scraper asks for.",
+                    "content": {
+                        "text/plain": {"schema": TEXT},
+                        "application/openmetrics-text": {"schema": TEXT},
+                    },
+                }
+            },
+        }
+    },
     "/api/docs": {
         "get": {
             "operationId": "docs",
@@ -286,7 +302,7 @@ TAGS = [
     {"name": "facts", "description": "What everybody may see who reaches the port."},
     {"name": "logs", "description": "What services printed. With the token."},
     {"name": "changes", "description": "What changes something. With the token."},
-    {"name": "pages", "description": "For people, and this document."},
+    {"name": "pages", "description": "For people and for Prometheus, and this document."},
 ]
 
 DOCUMENT: dict[str, Any] = {

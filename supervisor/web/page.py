@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from starlette.requests import Request
@@ -23,6 +22,7 @@ GET /api/v1/health/aggregated  the health of every service, asked now (?instance
 GET /api/v1/tracing/stats      how long claims, spawns, readiness and stops took
 GET /api/v1/events             what happened last (?limit=N)
 GET /api/v1/live               all of it as it changes, as server-sent events
+GET /metrics                   the same facts for Prometheus
 GET /api/v1/openapi.json       all of this, for programs
 
 GET /api/v1/instances/N/services/NAME/logs         what a service printed last (?lines=N, ?since=MS)
@@ -60,5 +60,5 @@ async def openapi(request: Request) -> Response:
 
 
 async def static_file(request: Request) -> Response:
-    """Raises HTTPException 404 for whatever isn't a file below static/."""
-    return await _FILES.get_response(os.path.normpath(request.path_params["path"]), request.scope)
+    """Raises HTTPException 404 for whatever isn't a file in static/, which has no folders."""
+    return await _FILES.get_response(request.path_params["name"], request.scope)

@@ -6,7 +6,8 @@ import contextlib
 import http.client
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,33 @@ from harness import COMMAND, ROOT, Home
 from stand_in import Instance, Loop, publish, record
 
 from supervisor import paths
+
+
+class Stream:
+    """Server-sent events, as they come."""
+
+    def __init__(self, response: http.client.HTTPResponse) -> None:
+        self._response = response
+
+    def read(self) -> tuple[str, Any] | None:
+        """The next event, by name and data; None at the end of the stream."""
+        name = ""
+        while line := self._response.readline().decode():
+            field, _, value = line.rstrip("\n").partition(": ")
+            if field == "event":
+                name = value
+            elif field == "data":
+                return name, json.loads(value)
+        return None
+
+    def find(self, name: str, fits: Callable[[Any], object] | None = None) -> Any:
+        """The data of the next event called `name` that fits."""
+        deadline = time.monotonic() + 20
+        while event := self.read():
+            if event[0] == name and (fits is None or fits(event[1])):
+                return event[1]
+            assert time.monotonic() < deadline, f"waited in vain for {name}"
+        raise AssertionError(f"the stream ended without {name}")
 
 
 @dataclass
@@ -57,9 +85,26 @@ class Api:
         assert headers["content-type"] == "application/json"
         return status, json.loads(body)
 
+    @contextlib.contextmanager
+    def stream(self, path: str, *, signed_in: bool = False) -> Iterator[Stream]:
+        """Hangs up at the end."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request("GET", path, headers=self.authorization if signed_in else {})
+            with connection.getresponse() as response:
+                assert response.status == 200
+                assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+                yield Stream(response)
+        finally:
+            connection.close()
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
     def post(self, path: str) -> tuple[int, Any]:
         """With the token."""
-        return self.json(path, method="POST", headers={"Authorization": f"Bearer {self.token}"})
+        return self.json(path, method="POST", headers=self.authorization)
 
 
 def greeting(home: Home) -> str:
@@ -68,10 +113,12 @@ def greeting(home: Home) -> str:
 
 
 @contextlib.contextmanager
-def serving(home: Home, port: int, **environ: str) -> Iterator[Api]:
+def serving(
+    home: Home, port: int, *options: str, through: Sequence[str] = COMMAND, **environ: str
+) -> Iterator[Api]:
     """Start it, and end it whatever happens."""
     with subprocess.Popen(
-        [*COMMAND, "serve", "--port", str(port)],
+        [*through, "serve", "--port", str(port), *options],
         cwd=ROOT,
         env={**home.environ, **environ},
         stdout=subprocess.PIPE,
