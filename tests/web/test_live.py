@@ -15,7 +15,7 @@ from supervisor.monitor.events import Event
 from supervisor.monitor.usage import ServiceKey, Usage
 from supervisor.web import live
 from supervisor.web.live import EVENTS_KEPT, Live
-from supervisor.web.sampler import Sample
+from supervisor.web.sampler import OLD_EVENTS, Sample
 
 KEY = ServiceKey("test-1-abc123", "api")
 
@@ -91,7 +91,7 @@ def test_who_falls_behind_misses_steps() -> None:
         watched = Live(samples, asyncio.Event())
         sampling = asyncio.create_task(watched.run())
         slow, quick = watched.stream(), watched.stream()
-        assert len((await find(slow, "events"))["events"]) <= live.OLD_EVENTS
+        assert len((await find(slow, "events"))["events"]) <= OLD_EVENTS
         before = samples.taken
         while samples.taken < before + 2 * EVENTS_KEPT / 100:
             await find(quick, "usage")
