@@ -14,9 +14,10 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from anyio import to_thread
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -36,6 +37,9 @@ IDLE_SECONDS = 15.0
 FRESH_SECONDS = 2.0
 """An older view is from when nobody watched."""
 
+WATCHERS_MOST = 200
+"""Every user of the machine may watch, and descriptors are few."""
+
 RETRY_MS = 1000
 
 EVENTS_KEPT = 1000
@@ -49,6 +53,15 @@ class _Told:
     view: int = 0
     sample: int = 0
     events: int = 0
+
+
+class _Look(NamedTuple):
+    sample: Sample
+    view: bytes
+    usage: bytes
+    """Both as events."""
+    shown: Any
+    """What of the view makes it another one."""
 
 
 class Live:
@@ -69,6 +82,8 @@ class Live:
 
     async def answer(self, request: Request) -> Response:
         asked.query(request)
+        if self._watchers >= WATCHERS_MOST:
+            raise HTTPException(503, f"{self._watchers} clients watch already")
         return sse.answer(request, self.stream())
 
     def wake(self) -> None:
@@ -80,16 +95,21 @@ class Live:
         """Sample until cancelled, whatever one sample fails with."""
         while True:
             try:
-                self._take(await to_thread.run_sync(self._sample, abandon_on_cancel=True))
+                self._take(await to_thread.run_sync(self._look, abandon_on_cancel=True))
             except Exception as failure:
                 self._complain(failure)
-            self._sampled_at = time.monotonic()
             self.wake()
-            await self._pause()
+            await self._pause(time.monotonic())
 
-    async def _pause(self) -> None:
+    def _look(self) -> _Look:
+        """In a thread."""
+        sample = self._sample()
+        view, usage = sse.event("view", sample.view), sse.event("usage", _usage(sample))
+        return _Look(sample, view, usage, _without_uptimes(sample.view))
+
+    async def _pause(self, since: float) -> None:
         """Until the next sample is due: that changes when somebody comes."""
-        while (left := self._sampled_at + self._interval - time.monotonic()) > 0:
+        while (left := since + self._interval - time.monotonic()) > 0:
             self._came.clear()
             await sse.within(left, self._came)
 
@@ -104,19 +124,18 @@ class Live:
             logging.getLogger("uvicorn.error").error(said)
         self._failure = said
 
-    def _take(self, sample: Sample) -> None:
+    def _take(self, look: _Look) -> None:
         self._failure = None
-        self._history.add(sample.time, sample.usage)
-        self._usage = sse.event("usage", _usage(sample))
-        self._view = sse.event("view", sample.view)
-        self._events += sample.events
-        shown = _without_uptimes(sample.view)
+        self._sampled_at = time.monotonic()
+        self._history.add(look.sample.time, look.sample.usage)
+        self._view, self._usage = look.view, look.usage
+        self._events += look.sample.events
         self._current = _Told(
-            view=self._current.view + (shown != self._shown),
+            view=self._current.view + (look.shown != self._shown),
             sample=self._current.sample + 1,
-            events=self._current.events + len(sample.events),
+            events=self._current.events + len(look.sample.events),
         )
-        self._shown = shown
+        self._shown = look.shown
 
     async def stream(self) -> AsyncGenerator[bytes, None]:
         """What one client is told."""

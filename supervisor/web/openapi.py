@@ -236,6 +236,7 @@ FACTS: dict[str, Operation] = {
                     },
                 ),
                 **BAD_QUERY,
+                "503": _json("Too many watch already.", "Error"),
             },
         }
     },

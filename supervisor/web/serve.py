@@ -50,7 +50,7 @@ def serve(port: int, tell: Callable[[str], None], *, open_page: bool = False) ->
         # ours around them, no signal kills us, neither before nor after.
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, stop)
-        tell(f"portsup: what changes something needs the token in {token_file}")
+        tell(f"portsup: logs and changes need the token in {token_file}")
         url = f"http://{HOST}:{listener.getsockname()[1]}"
         print(f"listening on {url}", flush=True)
         if sys.stdout.isatty():

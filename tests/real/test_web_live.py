@@ -22,6 +22,7 @@ IN_A_HURRY = """
 import sys
 from supervisor.web import live, serve
 live.EVERY_SECONDS = 0.1
+live.WATCHERS_MOST = 5
 serve.UNREAD_SECONDS = 1
 serve.serve(int(sys.argv[3]), lambda line: None)
 """
@@ -106,7 +107,7 @@ def test_what_is_new(api: Api, instance: Counted) -> None:
 
 
 def test_many_watch_one_looks(api: Api, instance: Counted) -> None:
-    """However many watch, everybody is told of the same looks."""
+    """However many watch, everybody is told of the same looks; there is an end to how many may."""
     with (
         api.stream(LIVE) as first,
         api.stream(LIVE) as second,
@@ -120,6 +121,7 @@ def test_many_watch_one_looks(api: Api, instance: Counted) -> None:
         told = [first.find("usage")["time"] for _ in range(3)]
         assert instance.looks - before <= 2 * len(told)
         assert second.find("usage")["time"] in told
+        assert api.json(LIVE) == (503, {"error": "5 clients watch already"})
 
 
 def test_an_instance_that_does_not_answer(api: Api, portsup_home: Home) -> None:

@@ -109,7 +109,7 @@ class Api:
 
 def greeting(home: Home) -> str:
     """What it says on stderr when it starts."""
-    return f"portsup: what changes something needs the token in {paths.api_token_file(home.variables)}\n"
+    return f"portsup: logs and changes need the token in {paths.api_token_file(home.variables)}\n"
 
 
 @contextlib.contextmanager

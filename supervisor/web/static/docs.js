@@ -51,7 +51,7 @@ function table(head, rows) {
   // What scrolls must be reachable with the keyboard.
   return el(
     "div",
-    { class: "scrolls", tabindex: "0", role: "region", "aria-label": head.join(", ") },
+    { class: "scrolls", tabindex: "0", role: "group", "aria-label": head.join(", ") },
     el("table", {}, el("thead", {}, header), el("tbody", {}, ...body)),
   );
 }
