@@ -30,6 +30,7 @@ LEAVES = frozenset(
         "log_files",
         "marker",
         "timed_lines",
+        "extras",
         "line_times",
         "tail",
     }

@@ -38,6 +38,9 @@ def serve(port: int | None, open_page: bool) -> None:
             "no port to listen on",
             hint="name one with `portsup serve --port 9000`, or make it a service of services.toml",
         )
+    from supervisor import paths
+    from supervisor.telemetry.exporter import exporting
     from supervisor.web import serve as server
 
-    server.serve(port, note, open_page=open_page)
+    with exporting(paths.lock_folder(), lambda text: note(f"portsup: {text}")):
+        server.serve(port, note, open_page=open_page)

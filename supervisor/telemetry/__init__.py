@@ -1,0 +1,1 @@
+"""The lifecycle of instances as OpenTelemetry traces, told by whoever watches: no supervisor knows of it."""
