@@ -76,12 +76,13 @@ def _export(folder: Path, wanted: Filter, tell: Callable[[str], None], over: thr
         problem = missing_extra("export traces", "otel", missing)
         tell(f"warning: {problem.message}; {problem.hint}")
         return
-    except (ValueError, OSError) as problem:
-        tell(f"warning: cannot export traces: {problem}")
+    except (ImportError, ValueError, OSError) as error:
+        tell(f"warning: cannot export traces: {error}")
         return
     watch = _Watch(folder, wanted, began, sender)
-    while not over.wait(LOOK_EVERY):
+    while not over.is_set():
         watch.look()
+        over.wait(LOOK_EVERY)
     watch.look()
     sender.close()
 

@@ -45,7 +45,8 @@ class Sender:
         _silence()
         self._ids = _GivenIds()
         self._provider = TracerProvider(resource=_resource(), id_generator=self._ids, shutdown_on_exit=False)
-        self._provider.add_span_processor(BatchSpanProcessor(_TellsOnce(OTLPSpanExporter(), tell)))
+        self._exporter = _TellsOnce(OTLPSpanExporter(), tell)
+        self._provider.add_span_processor(BatchSpanProcessor(self._exporter))
         self._tracer = self._provider.get_tracer("portsup", __version__)
 
     def send(self, trace_id: int, span: Span, common: Mapping[str, str | int]) -> None:
@@ -64,7 +65,10 @@ class Sender:
         sent.end(span.end)
 
     def close(self) -> None:
-        """Send what is left. May take as long as OTEL_EXPORTER_OTLP_TIMEOUT."""
+        """Send what is left, unless the collector failed to take what came before. May take as long as
+        OTEL_EXPORTER_OTLP_TIMEOUT says."""
+        if self._exporter.fails:
+            self._exporter.shutdown()  # ends the waiting between its tries too
         self._provider.shutdown()
 
     def _below(self, trace_id: int, parent: int | None) -> Context:
@@ -99,13 +103,16 @@ class _TellsOnce(SpanExporter):
         self._exporter = exporter
         self._tell = tell
         self._told = False
+        self.fails = False
+        """Whether it did the last time."""
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         try:
             result = self._exporter.export(spans)
         except Exception:  # whatever the libraries below raise, for an address that is none for instance
             result = SpanExportResult.FAILURE
-        if result is SpanExportResult.FAILURE and not self._told:
+        self.fails = result is SpanExportResult.FAILURE
+        if self.fails and not self._told:
             self._told = True
             self._tell(NOT_TAKEN)
         return result

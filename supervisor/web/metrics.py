@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter
@@ -28,6 +29,8 @@ SERVICE_STATES = ("PENDING", "STARTING", "RUNNING", "BACKOFF", "STOPPING", "STOP
 
 QUANTILES = {"0.5": "median_ms", "0.95": "p95_ms", "1": "max_ms"}
 """As a supervisor calls them."""
+
+FIGURES = ("count", *QUANTILES.values())
 
 Labels = tuple[object, ...]
 
@@ -63,7 +66,7 @@ class _Machine(Collector):
         began = time.perf_counter()
         page = _Page()
         page.add(families.BUILD, (__version__,), 1)
-        self._fill(page, _distinct(instances.snapshots(self._folder)))
+        self._fill(page, instances.snapshots(self._folder))
         page.add(families.SCRAPE, (), time.perf_counter() - began)
         return page.metrics
 
@@ -85,15 +88,23 @@ class _Machine(Collector):
 
 
 class _Page:
-    """All families, with the samples that they got so far."""
+    """All families, with the samples that they got so far.
+
+    Each sample is there once, whatever comes: to root another user's instance may call itself as ours does,
+    and a page that has a sample twice is refused as a whole.
+    """
 
     def __init__(self) -> None:
         self._by_family = {family: Metric(_stem(family), family.help, family.kind) for family in FAMILIES}
+        self._names: set[tuple[str, ...]] = set()
 
     def add(self, family: Family, labels: Labels, value: float, suffix: str = "", **more: str) -> None:
         """`labels` in the order of the family's; `suffix` of the sample's name."""
-        texts = dict(zip(family.labels, map(_text, labels), strict=True))
-        self._by_family[family].add_sample(family.name + suffix, {**texts, **more}, value)
+        name = family.name + suffix
+        texts = {**dict(zip(family.labels, map(_text, labels), strict=True)), **more}
+        if (whole := (name, *texts.values())) not in self._names and _can_be(value):
+            self._names.add(whole)
+            self._by_family[family].add_sample(name, texts, value)
 
     def add_states(self, family: Family, labels: Labels, states: Iterable[str], state: str) -> None:
         """One sample for each of `states`, so that none has to be missed to be 0."""
@@ -115,11 +126,13 @@ def _text(value: object) -> str:
     return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
-def _distinct(seen: Iterable[InstanceSnapshot]) -> list[InstanceSnapshot]:
-    """One for each set of labels, and for each id: to root another user's record may name any, and a page
-    that has a sample twice is refused as a whole."""
-    by_labels = {tuple(map(_text, _labels(one))): one for one in seen}
-    return list({one.instance_id: one for one in by_labels.values()}.values())
+def _can_be(value: float) -> bool:
+    """Whether there is such a figure. Neither 1e999 nor a whole number beyond all floats is one, and none of
+    ours is below 0: the format takes no counter that is."""
+    try:
+        return 0 <= float(value) < math.inf
+    except OverflowError:
+        return False
 
 
 def _labels(one: InstanceSnapshot) -> Labels:
@@ -173,7 +186,9 @@ def _phases(services: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, floa
     """Those that are what they should be: whoever answers may be another program."""
     for name, phases in services.items():
         for phase, figures in phases.items() if isinstance(phases, dict) else ():
-            if isinstance(figures, dict) and all(
-                isinstance(figures.get(key), int | float) for key in (*QUANTILES.values(), "count")
-            ):
+            if isinstance(figures, dict) and all(map(_is_figure, map(figures.get, FIGURES))):
                 yield name, phase, figures
+
+
+def _is_figure(value: Any) -> bool:
+    return isinstance(value, int | float) and _can_be(value)
