@@ -1,12 +1,12 @@
 """Writes the pages of docs/ that say what the code says: commands.md, faults.md, the tables of
-services.md, and the picture of `portsup status`."""
+services.md, the metrics of monitoring.md, and the picture of `portsup status`."""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -17,10 +17,12 @@ from supervisor.config import keys
 from supervisor.config.fields import Key, Keys
 from supervisor.config.pool_keys import NAMED_POOL
 from supervisor.config.ready_keys import READY
+from supervisor.web.metric_families import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[1]
 FAULTS = ROOT / "tests" / "real" / "faults"
 SERVICES = ROOT / "docs" / "services.md"
+MONITORING = ROOT / "docs" / "monitoring.md"
 WIDTH = 100
 """Columns, whatever the terminal has."""
 
@@ -58,6 +60,11 @@ KEYS_HEAD = """\
 | --- | --- | --- | --- |
 """
 
+METRICS_HEAD = """\
+| name | type | labels | meaning |
+| --- | --- | --- | --- |
+"""
+
 PIPE = "<code>&#124;</code>"
 """In a table, `|` is read in two ways: GitHub needs a backslash before it, and MkDocs shows that."""
 
@@ -68,6 +75,7 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs" / "commands.md": commands(),
         SERVICES: services(SERVICES.read_text()),
+        MONITORING: monitoring(MONITORING.read_text()),
         ROOT / "docs" / "images" / "status.svg": status_picture(),
         ROOT / "docs" / "faults.md": FAULTS_HEAD + "\n".join([*_rows(), ""]),
     }
@@ -89,12 +97,25 @@ def _sections(top: click.Context) -> Iterator[str]:
 def services(page: str) -> str:
     """`page` with the tables of keys as the loader has them; all else is written by hand."""
     for heading, known in TABLES.items():
-        table = rf"(?ms)(^## {re.escape(heading)}\n(?:(?!^## ).)*?){re.escape(KEYS_HEAD)}(?:^\|[^\n]*\n)*"
-        new = KEYS_HEAD + "".join(f"{_key_row(name, key)}\n" for name, key in known.items())
-        found = re.search(table, page)
-        assert found is not None, f"services.md has no table below {heading}"
-        page = page[: found.start()] + found[1] + new + page[found.end() :]
+        page = _with_table(page, heading, KEYS_HEAD, (_key_row(name, key) for name, key in known.items()))
     return page
+
+
+def monitoring(page: str) -> str:
+    """`page` with the metrics that there are."""
+    rows = (
+        f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.help} |"
+        for one in FAMILIES
+    )
+    return _with_table(page, "Metrics", METRICS_HEAD, rows)
+
+
+def _with_table(page: str, heading: str, head: str, rows: Iterable[str]) -> str:
+    """`page` with these rows in the table below `heading` that begins with `head`."""
+    table = rf"(?ms)(^## {re.escape(heading)}\n(?:(?!^## ).)*?){re.escape(head)}(?:^\|[^\n]*\n)*"
+    found = re.search(table, page)
+    assert found is not None, f"there is no such table below {heading}"
+    return page[: found.start()] + found[1] + head + "".join(f"{row}\n" for row in rows) + page[found.end() :]
 
 
 def _key_row(name: str, key: Key) -> str:

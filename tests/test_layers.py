@@ -30,7 +30,6 @@ LEAVES = frozenset(
         "log_files",
         "marker",
         "timed_lines",
-        "extras",
         "line_times",
         "tail",
     }

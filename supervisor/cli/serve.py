@@ -32,6 +32,9 @@ def serve(port: int | None, open_page: bool) -> None:
     list of what can be asked; GET /api/docs explains it. Every user of the machine can read states, ports
     and events; what services printed, and what changes something, needs a token, from a file that only you
     can read. Where that is, stderr says.
+
+    GET /metrics is for Prometheus. With OTEL_EXPORTER_OTLP_ENDPOINT set, traces of the lifecycle are
+    sent there.
     """
     if port is None:
         raise UsageError(
