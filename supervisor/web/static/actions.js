@@ -67,13 +67,13 @@ export class ServiceActions {
   }
 
   #tellPending(topic, verb, service) {
-    const words = { message: "was asked for and isn’t done yet; the page shows when it is." };
-    this.#tools.notices.show(topic, `${verb} ${service.name}`, words, "plain");
+    const words = { message: "asked for, and not done yet; the page shows when it is." };
+    this.#tools.notices.show(topic, `${service.name}, ${verb}:`, words, "plain");
   }
 
   #tellFailure(topic, verb, service, failure) {
     if (failure instanceof Refused && failure.status === 401) return; // the dialog was cancelled
-    const title = `Cannot ${verb} ${service.name}:`;
+    const title = `${service.name}, ${verb}:`;
     const words = failure instanceof Refused ? failure : { message: "the server can’t be reached" };
     this.#tools.notices.show(topic, title, words);
   }

@@ -2,8 +2,7 @@
 
 const CODES =
   // CSI (colours among them); OSC, DCS, SOS, PM and APC with their ends; other escapes; single control codes.
-  // eslint-disable-next-line no-control-regex
-  /\x1b\[([0-?]*)[ -/]*([@-~])|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?|[\x00-\x08\x0a-\x1f\x7f-\x9f]/g;
+  /\x1b\[([0-?]*)[ -/]*([@-~])?|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?|[\x00-\x08\x0a-\x1f\x7f-\x9f]/g;
 
 /** The text alone. */
 export function plain(line) {
@@ -82,8 +81,9 @@ function sixteen(code) {
 /** 5;N or 2;R;G;B. */
 function extended(which, rest) {
   const kind = rest.shift();
-  const parts = rest.splice(0, kind === 5 ? 1 : kind === 2 ? 3 : 0);
-  const isFine = parts.length > 0 && parts.every((part) => part >= 0 && part <= 255);
+  const length = { 5: 1, 2: 3 }[kind] ?? 0;
+  const parts = rest.splice(0, length);
+  const isFine = length > 0 && parts.length === length && parts.every((part) => part >= 0 && part <= 255);
   if (!isFine) return {};
   return { [which]: kind === 5 ? parts[0] : parts };
 }

@@ -40,7 +40,12 @@ export function clockMs(ms) {
 }
 
 export function count(number, one, many = `${one}s`) {
-  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+  return `${grouped(number)} ${number === 1 ? one : many}`;
+}
+
+/** "100,000". */
+export function grouped(number) {
+  return number.toLocaleString("en");
 }
 
 function two(number) {

@@ -1,7 +1,7 @@
 /** The panel with one service's log: follows, searches, copies. */
 
 import { el, setAttribute, setHidden, setText } from "./dom.js";
-import { count } from "./format.js";
+import { count, grouped } from "./format.js";
 import { LogLines, Search } from "./log_lines.js";
 import { LogStream } from "./log_stream.js";
 import { LogView } from "./log_view.js";
@@ -152,7 +152,7 @@ class OpenLog {
     const gone = this.#lines.push(lines);
     this.view.changed(gone);
     const { dropped } = this.#lines;
-    const told = dropped ? `, ${dropped.toLocaleString("en")} older dropped` : "";
+    const told = dropped ? `, ${grouped(dropped)} older dropped` : "";
     setText(this.#count, `${count(this.#lines.count, "line")}${told}`);
     if (this.#search && this.#timer === null) this.#look();
   }
@@ -224,6 +224,6 @@ class OpenLog {
     }
     const { hits } = this.#search;
     const at = this.#hit === null ? 0 : this.#search.indexFrom(this.#hit) + 1;
-    setText(this.#found, `${at} of ${hits.length.toLocaleString("en")}${isThrough ? "" : "…"}`);
+    setText(this.#found, `${grouped(at)} of ${grouped(hits.length)}${isThrough ? "" : "…"}`);
   }
 }

@@ -4,26 +4,37 @@ import { setAttribute, svg } from "./dom.js";
 
 const SECONDS = 300;
 const WIDTH = 60;
+const STEPS = 60;
 const HEIGHT = 16;
 
-/** The `d` of a path. `values`: [[time, value | null], …]; a null breaks the line. Pure. */
+/** The `d` of a path. `values`: [[time, value | null], …], oldest first; a null breaks the line. Pure. */
 export function curve(values, floor) {
-  if (!values.length) return "";
-  const last = values.at(-1)[0];
-  const highest = Math.max(floor, ...values.map(([, value]) => value ?? 0));
+  const points = averaged(values);
+  const highest = Math.max(floor, ...points.map(([, value]) => value ?? 0));
   let pen = "M";
   let path = "";
-  for (const [time, value] of values) {
-    const x = WIDTH - ((last - time) / SECONDS) * WIDTH;
-    if (x < 0) continue;
+  for (const [x, value] of points) {
     if (value === null) {
       pen = "M";
       continue;
     }
-    path += `${pen}${x.toFixed(1)} ${(HEIGHT - 1 - (value / highest) * (HEIGHT - 2)).toFixed(1)}`;
+    path += `${pen}${x} ${(HEIGHT - 1 - (value / highest) * (HEIGHT - 2)).toFixed(1)}`;
     pen = "L";
   }
   return path;
+}
+
+/** One value for each step of the width: [[x, value | null], …]. */
+function averaged(values) {
+  const sums = new Map();
+  const last = values.at(-1)?.[0];
+  for (const [time, value] of values) {
+    const x = WIDTH - Math.round(((last - time) / SECONDS) * STEPS) * (WIDTH / STEPS);
+    if (x < 0) continue;
+    const [sum, number] = sums.get(x) ?? [0, 0];
+    sums.set(x, value === null ? [sum, number] : [sum + value, number + 1]);
+  }
+  return [...sums].map(([x, [sum, number]]) => [x, number ? sum / number : null]);
 }
 
 export class Spark {

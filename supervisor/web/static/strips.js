@@ -48,7 +48,7 @@ class Strip {
     const list = el("ul", { class: "strip", role: "list" });
     this.#cells = new Keyed(list, () => new Cell());
     this.list = list;
-    this.node = el("div", { class: "pool" }, list, this.#name);
+    this.node = el("div", { class: "pool-row" }, list, this.#name);
   }
 
   show({ pool, cells }, several) {
