@@ -6,8 +6,8 @@ import { duration, memory, percent } from "../../supervisor/web/static/format.js
 import { localUrl } from "../../supervisor/web/static/links.js";
 import { curve } from "../../supervisor/web/static/spark.js";
 import { isUp, Model } from "../../supervisor/web/static/state.js";
-import { eventLook, isStep } from "../../supervisor/web/static/states.js";
-import { cellSymbol, cellText } from "../../supervisor/web/static/strips.js";
+import { eventLook, eventMessage, isStep } from "../../supervisor/web/static/states.js";
+import { cellSymbol, cellText, shortened } from "../../supervisor/web/static/strips.js";
 
 function service(name, more = {}) {
   return { name, state: "RUNNING", port: 6000, shield: "up", exit: null, reason: null, uptime_s: 10, ...more };
@@ -104,6 +104,17 @@ test("a cell says who has its port", () => {
   assert.equal(cellSymbol({ state: "foreign", who: "python3 (pid 1)" }), "×");
 });
 
+test("in a long pool free neighbours are one cell, and nobody who has a port is hidden", () => {
+  const cells = Array.from({ length: 20 }, (_, index) => ({ port: 100 + index, state: "free", who: null }));
+  assert.equal(shortened(cells.slice(0, 14)).length, 14);
+  cells[0].state = "ours";
+  cells[4].state = "foreign";
+  const shown = shortened(cells);
+  assert.deepEqual(shown.map(({ port }) => port), [100, 101, 102, 103, 104, 105]);
+  assert.equal(cellText(shown.at(-1)), "105–119: 15 free");
+  assert.equal(cellSymbol(shown.at(-1)), "+15");
+});
+
 test("a curve ends at the right, is scaled to its highest, and breaks where nothing is known", () => {
   assert.equal(curve([], 1), "");
   assert.equal(curve([[0, 0], [300, 2]], 1), "M0 15.0L60 1.0");
@@ -123,9 +134,19 @@ test("the filter wants every word", () => {
 
 test("claims, spawns, ready and exits are steps, other details aren't", () => {
   const steps = ["instance.claimed", "unit.spawned", "unit.running", "unit.exited"];
-  for (const event of steps) assert.ok(isStep({ event, level: "debug" }), event);
-  assert.ok(!isStep({ event: "unit.pending", level: "debug" }));
+  for (const event of steps) assert.ok(isStep({ event, level: "debug", message: "ended with code 0" }), event);
+  assert.ok(!isStep({ event: "unit.pending", level: "debug", message: "PENDING" }));
+  assert.ok(!isStep({ event: "unit.exited", level: "info", message: "EXITED: ended with code 0" }));
   assert.deepEqual(eventLook({ event: "unit.new_kind", level: "error" }), ["✗", "new kind", "bad"]);
+});
+
+test("an entry doesn't say its state twice", () => {
+  const said = (event, message) => eventMessage({ event, message });
+  assert.equal(said("unit.running", "RUNNING on http://127.0.0.1:1"), "on http://127.0.0.1:1");
+  assert.equal(said("unit.fatal", "FATAL: code 1"), "code 1");
+  assert.equal(said("unit.stopped", "STOPPED"), "");
+  assert.equal(said("unit.exited", "ended with code 0"), "ended with code 0");
+  assert.equal(said("instance.ready", "READY: all"), "READY: all");
 });
 
 test("numbers as people read them", () => {

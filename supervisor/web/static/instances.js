@@ -17,7 +17,7 @@ class Instance {
   #head = el("tr", { role: "row", class: "instance" });
   #rows;
   #shown = [];
-  isVisible = true;
+  isVisible = false;
 
   constructor(tools) {
     this.#head.append(
@@ -59,6 +59,10 @@ class Instance {
         part.show(service);
       }
     });
+    if (this.isVisible) this.showNumbers(model);
+  }
+
+  showNumbers(model) {
     this.tick(model);
     this.showUsage(model);
   }
@@ -172,10 +176,7 @@ export class Instances {
 
   constructor(parent, model, tools) {
     this.#model = model;
-    const observer = new Observer((part) => {
-      part.tick(model);
-      part.showUsage(model);
-    });
+    const observer = new Observer((part) => part.showNumbers(model));
     this.#groups = new Keyed(parent, (key) => new Group(key, { ...tools, observer }));
   }
 

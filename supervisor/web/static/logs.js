@@ -23,11 +23,6 @@ export class LogPanel {
   constructor(parent, tools) {
     this.#parent = parent;
     this.#tools = tools;
-    parent.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape") return;
-      event.preventDefault();
-      this.close();
-    });
     document.addEventListener("themechange", () => this.#open?.view.redraw());
   }
 

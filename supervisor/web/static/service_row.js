@@ -37,6 +37,7 @@ export class ServiceRow {
   #memoryCell = cell("memory", "mem", this.#memory, this.#memoryCurve.node);
   #service = null;
   #instance = null;
+  #told = "";
 
   /** `tools`: {api, notices, openLog}. */
   constructor(tools) {
@@ -60,6 +61,9 @@ export class ServiceRow {
   show(instance, service, strips) {
     this.#instance = instance;
     this.#service = service;
+    const told = JSON.stringify([{ ...service, uptime_s: null }, strips]);
+    if (told === this.#told) return;
+    this.#told = told;
     setText(this.#name, service.name);
     this.#showState(service);
     this.#showPort(service);

@@ -55,7 +55,18 @@ export function eventLook({ event, level }) {
   return [symbol, word, look];
 }
 
-/** What belongs into the timeline: each claim, spawn, ready and exit, and whatever is more than a detail. */
-export function isStep({ event, level }) {
+/**
+ * What belongs into the timeline: each claim, spawn, ready and exit, and whatever is more than a detail. That a
+ * service became EXITED isn't: its process's exit has just been told.
+ */
+export function isStep({ event, level, message }) {
+  if (event === "unit.exited") return !message.startsWith("EXITED");
   return level !== "debug" || event in EVENT;
+}
+
+/** What an entry says beyond its word: the state that it begins with has been told. */
+export function eventMessage({ event, message }) {
+  const state = event.slice(event.indexOf(".") + 1).toUpperCase();
+  const isTold = event.startsWith("unit.") && message.startsWith(state);
+  return isTold ? message.slice(state.length).replace(/^:? /, "") : message;
 }

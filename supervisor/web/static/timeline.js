@@ -2,7 +2,7 @@
 
 import { el, Keyed, setHidden, setText } from "./dom.js";
 import { clock } from "./format.js";
-import { eventLook, isStep } from "./states.js";
+import { eventLook, eventMessage, isStep } from "./states.js";
 
 /** Entries that are shown. */
 const SHOWN = 200;
@@ -20,7 +20,7 @@ class Entry {
       el("span", { class: "symbol", "aria-hidden": "true" }, symbol),
       el("span", { class: "what" }, word),
       this.#who,
-      el("span", { class: "message" }, event.message),
+      el("span", { class: "message" }, eventMessage(event)),
     );
   }
 
