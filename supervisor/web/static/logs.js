@@ -180,7 +180,7 @@ class OpenLog {
     this.#search = this.#input.value ? new Search(this.#lines, this.#input.value) : null;
     this.view.redraw(this.#search, null);
     if (this.#search) this.#look();
-    this.#showFound(true);
+    else setText(this.#found, "");
   }
 
   /** A stretch now, the rest after the page had its turn. */
@@ -213,10 +213,6 @@ class OpenLog {
   }
 
   #showFound(isThrough) {
-    if (!this.#search) {
-      setText(this.#found, "");
-      return;
-    }
     const { hits } = this.#search;
     const at = this.#hit === null ? 0 : this.#search.indexFrom(this.#hit) + 1;
     setText(this.#found, `${grouped(at)} of ${grouped(hits.length)}${isThrough ? "" : "…"}`);
