@@ -255,6 +255,16 @@ WATCH_LONG_TASKS = """
 """
 
 
+SCROLL_BEFORE_DRAWING = """
+async (node) => {
+  requestAnimationFrame(() => { node.scrollTop = 0; });
+  node.dispatchEvent(new Event("scroll"));
+  for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
+  return node.scrollTop;
+}
+"""
+"""Up, in the frame in which the page draws, and before it does; where that ends."""
+
 TYPE_ZERO = """
 (field) => {
   field.value = "0";
@@ -274,6 +284,7 @@ def test_a_long_log(trusted: Page) -> None:
     lines = panel.get_by_role("region", name="Lines")
     to_end = panel.get_by_role("button", name="Jump to the end")
     expect(to_end).to_be_hidden()
+    assert lines.evaluate(SCROLL_BEFORE_DRAWING) == 0
     lines.evaluate(
         """async (node) => {
           for (let step = 40; step >= 0; step -= 1) {

@@ -74,6 +74,7 @@ export class LogView {
 
   #draw() {
     this.#frame = 0;
+    this.#heedScrolling();
     this.#stretch();
     const height = this.node.clientHeight;
     if (this.isFollowing) this.node.scrollTop = this.#lines.count * LINE;
@@ -120,13 +121,21 @@ export class LogView {
     return getComputedStyle(this.node).backgroundColor.match(/\d+/g).slice(0, 3).map(Number);
   }
 
-  /** Up is a wish to stay; at the end it follows again. */
   #scrolled() {
-    const { scrollTop, clientHeight } = this.node;
-    if (scrollTop < this.#lastTop) this.#setFollowing(false);
-    if (isAtEnd(scrollTop, clientHeight, this.#lines.count * LINE, LINE)) this.#setFollowing(true);
-    this.#lastTop = scrollTop;
+    this.#heedScrolling();
     this.changed();
+  }
+
+  /**
+   * Up is a wish to stay; at the end it follows again. Also asked before drawing: the event of a scroll may
+   * come after that, and following would have undone it.
+   */
+  #heedScrolling() {
+    const { scrollTop, clientHeight, scrollHeight } = this.node;
+    if (scrollTop === this.#lastTop) return;
+    if (scrollTop < this.#lastTop) this.#setFollowing(false);
+    if (isAtEnd(scrollTop, clientHeight, scrollHeight, LINE)) this.#setFollowing(true);
+    this.#lastTop = scrollTop;
   }
 
   /** Whoever selects something wants it to stay where it is. */
