@@ -32,6 +32,7 @@ LEAVES = frozenset(
         "timed_lines",
         "line_times",
         "tail",
+        "loopback",
     }
 )
 

@@ -22,13 +22,13 @@ from starlette.routing import Route
 from supervisor import paths, snapshot
 from supervisor.control.client import REACHED
 from supervisor.errors import PortsupError
+from supervisor.loopback.host_check import LocalOnly
 from supervisor.monitor import instances
 from supervisor.web import asked, health, page, refusals
 from supervisor.web.answer_headers import AnswerHeaders
 from supervisor.web.answers import AsciiJSON, whole_number
 from supervisor.web.changes import Changes
 from supervisor.web.events import Events
-from supervisor.web.host_check import LocalOnly
 from supervisor.web.live import Live
 from supervisor.web.logs import Logs
 from supervisor.web.metrics import Metrics

@@ -9,9 +9,9 @@ from anyio import to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from supervisor.loopback import token
 from supervisor.monitor.instances import Filter, Hints, only
 from supervisor.records import InstanceRecord
-from supervisor.web import token
 from supervisor.web.answers import whole_number
 
 HINTS = Hints("GET /api/v1/services lists them", "name the stack: ?stack=NAME, or the instance: ?id=ID")

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from supervisor.errors import ExitCode, NotRunning, PortsupError
-from supervisor.web import token
+from supervisor.loopback import token
 from supervisor.web.answers import AsciiJSON
 
 STATUS: dict[int, int] = {ExitCode.USAGE: 404, ExitCode.INTERNAL: 500}

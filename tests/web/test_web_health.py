@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from supervisor.loopback.host_check import LOCAL_HOST
 from supervisor.snapshot import InstanceSnapshot
 from supervisor.web import health
-from supervisor.web.host_check import LOCAL_HOST
 
 
 def instance(state: str) -> InstanceSnapshot:

@@ -12,8 +12,8 @@ from claims import NOBODY, needs_root
 
 from supervisor import paths
 from supervisor.errors import PortsupError
-from supervisor.web import token
-from supervisor.web.token import TokenFileError
+from supervisor.loopback import token
+from supervisor.loopback.token import TokenFileError
 
 GOOD = b"x" * 43 + b"\n"
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 import re
 
 from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
-
-from supervisor.web.answers import AsciiJSON
 
 LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 LOCAL_ORIGIN = re.compile(rf"https?://{LOCAL_HOST.pattern}", re.IGNORECASE)
@@ -30,9 +29,9 @@ class LocalOnly:
         await (refusal or self._app)(scope, receive, send)
 
 
-def _refusal(headers: Headers) -> AsciiJSON | None:
+def _refusal(headers: Headers) -> JSONResponse | None:
     if not all(map(LOCAL_HOST.fullmatch, headers.getlist("host"))):
-        return AsciiJSON({"error": "ask for localhost, 127.0.0.1 or [::1]"}, status_code=421)
+        return JSONResponse({"error": "ask for localhost, 127.0.0.1 or [::1]"}, status_code=421)
     if not all(map(LOCAL_ORIGIN.fullmatch, headers.getlist("origin"))):
-        return AsciiJSON({"error": "pages from elsewhere are not answered"}, status_code=403)
+        return JSONResponse({"error": "pages from elsewhere are not answered"}, status_code=403)
     return None

@@ -1,0 +1,94 @@
+"""A web app on a port of the loopback address, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from supervisor.errors import PortsupError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+HOST = "127.0.0.1"
+
+GRACE_SECONDS = 3
+"""For requests that are under way at the end: more than the aggregated health takes."""
+
+UNREAD_SECONDS = 30
+"""After so long the kernel hangs up on a client that doesn't take what it was sent."""
+
+Beside = Callable[[str], AbstractContextManager[object]]
+"""What is open as long as the server of that URL is."""
+
+
+def _nothing(_url: str) -> AbstractContextManager[object]:
+    return nullcontext()
+
+
+def serve(
+    app: ASGIApp,
+    port: int,
+    greet: Callable[[str], None],
+    *,
+    end_streams: Callable[[], None] = lambda: None,
+    beside: Beside = _nothing,
+) -> None:
+    """Serve until a signal, then return. Port 0 lets the kernel choose.
+
+    Prints "listening on http://127.0.0.1:PORT", after `greet` has said what else there is to say of that URL,
+    once connections are accepted. `end_streams` is called before open connections are waited for. Needs
+    uvicorn. Raises PortsupError if the port is taken.
+    """
+    import uvicorn
+
+    from supervisor.loopback.server import Server
+
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    server = Server(config, end_streams)
+
+    def stop(_signum: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    with _listen(port) as listener:
+        # uvicorn has handlers of its own while it runs, and raises afterwards what they caught: with
+        # ours around them, no signal kills us, neither before nor after.
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, stop)
+        url = f"http://{HOST}:{listener.getsockname()[1]}"
+        greet(url)
+        print(f"listening on {url}", flush=True)
+        with beside(url):
+            server.run(sockets=[listener])
+
+
+def _listen(port: int) -> socket.socket:
+    # asyncio sets TCP_NODELAY where the protocol is named: else each answer on a connection that is kept
+    # waits 40 ms for the client's acknowledgement of its head.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; its connections inherit it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
+        listener.bind((HOST, port))
+        listener.listen()
+    except OSError as failure:
+        listener.close()
+        raise PortsupError(
+            f"cannot listen on {HOST}:{port}: {failure.strerror}", hint=f"`portsup why {port}` tells who does"
+        ) from failure
+    return listener
