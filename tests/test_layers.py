@@ -33,6 +33,8 @@ LEAVES = frozenset(
         "line_times",
         "tail",
         "loopback",
+        "durations",
+        "moments",
     }
 )
 

@@ -6,7 +6,7 @@ import re
 import warnings
 from typing import Any
 
-from supervisor.config import durations
+from supervisor import durations
 from supervisor.config.commands import ARGV
 from supervisor.config.fields import Field, FieldError, Key, Keys, Type, has_unknown, read_table
 from supervisor.config.model import Ready, ReadyKind

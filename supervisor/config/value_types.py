@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TypeVar
 
-from supervisor.config import durations, signals, sizes, variables
+from supervisor import durations
+from supervisor.config import signals, sizes, variables
 from supervisor.config.fields import Field, FieldError, Type, kind
 from supervisor.config.problems import either, nearest
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from supervisor.config import durations
+from supervisor import durations
 from supervisor.errors import ExitCode, PortsupError, UsageError
 from supervisor.plan.plan import instance_variables
 from supervisor.supervise.launcher import Launcher

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.config import durations, signals, sizes
+from supervisor import durations
+from supervisor.config import signals, sizes
 from supervisor.config.spans import spans
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.cli.since import moment
+from supervisor.moments import moment
 
 NOON = 1_795_521_600.0
 """2026-11-24 12:00 UTC."""
