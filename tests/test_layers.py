@@ -33,6 +33,7 @@ LEAVES = frozenset(
         "line_times",
         "tail",
         "loopback",
+        "extras",
         "durations",
         "moments",
     }

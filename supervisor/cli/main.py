@@ -65,6 +65,7 @@ COMMANDS: dict[str, Entry] = {
     "why": Entry("supervisor.cli.why", "why", "Say who holds a port, and what to do next."),
     "prune": Entry("supervisor.cli.prune", "prune", "Clear what dead supervisors left behind."),
     "serve": Entry("supervisor.cli.serve", "serve", "Serve the API of all instances over HTTP."),
+    "mcp": Entry("supervisor.cli.mcp", "mcp", "Serve coding agents over the Model Context Protocol."),
     "doctor": Entry("supervisor.cli.doctor", "doctor", "Check what portsup needs of this machine."),
     "schema": Entry("supervisor.cli.schema", "schema", "Print a JSON Schema of services.toml, for editors."),
     "completion": Entry(

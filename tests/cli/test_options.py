@@ -36,8 +36,8 @@ def test_help_has_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> N
     assert all(f"portsup {name}" in line for line in examples)
 
 
-NEVER_INHERITED = {("down", "data"), ("down", "yes")}
-"""They remove files for good."""
+NEVER_INHERITED = {("down", "data"), ("down", "yes"), ("mcp", "allow_changes")}
+"""They remove files for good, or let others change something."""
 
 
 @every_command
