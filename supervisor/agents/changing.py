@@ -43,10 +43,10 @@ ServiceNames = Annotated[list[ServiceName], Field(min_length=1, max_length=100)]
 
 
 class Changing:
-    def __init__(self, choice: Choice, own: tuple[str | None, str | None]) -> None:
-        """`own` is this server's instance id and name as a service: it can't do what ends it."""
+    def __init__(self, choice: Choice, marker: str | None) -> None:
+        """`marker` is what this server is marked with as a service: it can't do what ends it."""
         self._choice = choice
-        self._own_instance, self._own_service = own
+        self._own_instance, _, self._own_service = (marker or "").partition("/")
 
     async def up(
         self,
@@ -67,6 +67,8 @@ class Changing:
     ) -> Annotated[CallToolResult, Up]:
         """Start an instance of a worktree's services.toml in the background, each service on a free port of
         its own. If a service fails, the error says why, and the rest stays up to be looked at."""
+        if self._own_instance:
+            raise _within(self._own_instance)
         config = self._choice.config(folder)
         options = ["--wait" if wait else "--detach", "--file", str(config)]
         if instance is not None:
@@ -159,6 +161,14 @@ def _number(said: str) -> int:
     if not found:
         raise PortsupError("the instance is up, and its number isn't known", hint="list_instances shows it")
     return int(found[-1])
+
+
+def _within(instance_id: str) -> UsageError:
+    """Its supervisor adopts whatever a service leaves behind, a daemon too, and ends that in the end."""
+    return UsageError(
+        f"this server is a service of {instance_id}, and what it starts would be ended with that instance",
+        hint="run `portsup up -d` in a terminal, or start this server outside of an instance",
+    )
 
 
 def _suicide(verb: str, record: InstanceRecord) -> UsageError:

@@ -25,10 +25,6 @@ TAKE_BACK_SECONDS = 60.0
 KEPT = frozenset({"PORTSUP_LOCK_DIR"})
 """Of portsup's variables: where, not what. Any other is an option, or tells of an instance around us."""
 
-OF_A_SERVICE = frozenset({"PORT", "HOST", "NOTIFY_SOCKET", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"})
-"""What we have as a service of an instance and no instance of ours may take for its own."""
-
-
 SAYS, HINT = "portsup: ", "hint: "
 """How the command's lines on stderr begin."""
 
@@ -113,12 +109,7 @@ async def _interrupt(process: Process) -> None:
 
 def environment(ours: Mapping[str, str]) -> dict[str, str]:
     """What the command gets of our own variables."""
-    inside = "PORTSUP_UNIT" in ours
-    return {
-        name: value
-        for name, value in ours.items()
-        if (not name.startswith("PORTSUP_") or name in KEPT) and not (inside and name in OF_A_SERVICE)
-    }
+    return {name: value for name, value in ours.items() if not name.startswith("PORTSUP_") or name in KEPT}
 
 
 def failed(command: str, done: Done) -> PortsupError:

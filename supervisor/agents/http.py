@@ -31,4 +31,4 @@ def make_app(server: GuardedServer, environ: Mapping[str, str]) -> ASGIApp:
         )
 
     server.custom_route("/api/health", methods=["GET"])(health)
-    return LocalOnly(server.streamable_http_app(streamable_http_path=PATH))
+    return LocalOnly(server.streamable_http_app(streamable_http_path=PATH, stateless_http=True))

@@ -14,6 +14,7 @@ from supervisor.agents.admission import GuardedServer
 from supervisor.agents.changing import Changing
 from supervisor.agents.choice import Choice
 from supervisor.agents.looking import Looking
+from supervisor.marker import UNIT
 
 INSTRUCTIONS = """\
 portsup runs copies ("instances") of a stack of services side by side on this machine, each service on a \
@@ -78,8 +79,7 @@ def make_server(
         hints = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
         _add(server, name, getattr(looking, name), hints)
     if allow_changes:
-        own = environ.get("PORTSUP_INSTANCE_ID"), environ.get("PORTSUP_SERVICE")
-        changing = Changing(choice, own)
+        changing = Changing(choice, environ.get(UNIT))
         for name, hints in CHANGE.items():
             closed = hints.model_copy(update={"read_only_hint": False, "open_world_hint": False})
             _add(server, name, getattr(changing, name), closed)

@@ -19,8 +19,10 @@ EXIT_CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERM
 
 
 def serve(server: MCPServer[None]) -> int:
-    """The exit code: 0 when the client has gone, else as the signal wants it. Raises UsageError where there is
-    no client."""
+    """The exit code: 0 when the client has gone, else as the signal wants it.
+
+    Raises UsageError where there is no client.
+    """
     if sys.stdin is None or sys.stdout is None:  # the caller closed it, as `<&-` does
         raise UsageError("an MCP client is needed at both standard input and output, and one is closed")
     return asyncio.run(_serve(server, Input()))
