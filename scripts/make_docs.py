@@ -1,9 +1,10 @@
 """Writes the pages of docs/ that say what the code says: commands.md, faults.md, the tables of
-services.md, the metrics of monitoring.md, and the picture of `portsup status`."""
+services.md, monitoring.md and agents.md, and the picture of `portsup status`."""
 
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 import click
 from picture import status_picture
 
+from supervisor.agents.admission import PUBLIC
+from supervisor.agents.server import make_server
 from supervisor.cli.main import COMMANDS, cli
 from supervisor.config import keys
 from supervisor.config.fields import Key, Keys
@@ -23,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FAULTS = ROOT / "tests" / "real" / "faults"
 SERVICES = ROOT / "docs" / "services.md"
 MONITORING = ROOT / "docs" / "monitoring.md"
+AGENTS = ROOT / "docs" / "agents.md"
 WIDTH = 100
 """Columns, whatever the terminal has."""
 
@@ -65,6 +69,11 @@ METRICS_HEAD = """\
 | --- | --- | --- | --- |
 """
 
+TOOLS_HEAD = """\
+| tool | over HTTP | does |
+| --- | --- | --- |
+"""
+
 PIPE = "<code>&#124;</code>"
 """In a table, `|` is read in two ways: GitHub needs a backslash before it, and MkDocs shows that."""
 
@@ -76,6 +85,7 @@ def pages() -> dict[Path, str]:
         ROOT / "docs" / "commands.md": commands(),
         SERVICES: services(SERVICES.read_text()),
         MONITORING: monitoring(MONITORING.read_text()),
+        AGENTS: agents(AGENTS.read_text()),
         ROOT / "docs" / "images" / "status.svg": status_picture(),
         ROOT / "docs" / "faults.md": FAULTS_HEAD + "\n".join([*_rows(), ""]),
     }
@@ -123,6 +133,23 @@ def _key_row(name: str, key: Key) -> str:
     meaning = key.meaning.replace("`|`", PIPE)
     cells = [f"`{name}`", key.type.words, default, meaning]
     return f"| {' | '.join(cells)} |"
+
+
+def agents(page: str) -> str:
+    """`page` with the table of tools as the server has them."""
+    table = rf"{re.escape(TOOLS_HEAD)}(?:^\|[^\n]*\n)*"
+    found = re.search(table, page, re.MULTILINE)
+    assert found is not None, "agents.md has no table of tools"
+    rows = "".join(f"{row}\n" for row in _tool_rows())
+    return page[: found.start()] + TOOLS_HEAD + rows + page[found.end() :]
+
+
+def _tool_rows() -> Iterator[str]:
+    server = make_server(lambda: SERVICES, {"HOME": "/"}, allow_changes=True)
+    for tool in asyncio.run(server.list_tools()):
+        arguments = ", ".join(tool.input_schema["properties"])
+        name = f"`{tool.name}({arguments})`"
+        yield f"| {name} | {'public' if tool.name in PUBLIC else 'token'} | {tool.description} |"
 
 
 def _rows() -> Iterator[str]:

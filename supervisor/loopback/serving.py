@@ -64,7 +64,7 @@ def serve(
     def stop(_signum: int, _frame: FrameType | None) -> None:
         server.should_exit = True
 
-    with _listen(port) as listener:
+    with listen(port) as listener:
         # uvicorn has handlers of its own while it runs, and raises afterwards what they caught: with
         # ours around them, no signal kills us, neither before nor after.
         for signum in (signal.SIGTERM, signal.SIGINT):
@@ -76,7 +76,8 @@ def serve(
             server.run(sockets=[listener])
 
 
-def _listen(port: int) -> socket.socket:
+def listen(port: int) -> socket.socket:
+    """Raises PortsupError if it is taken."""
     # asyncio sets TCP_NODELAY where the protocol is named: else each answer on a connection that is kept
     # waits 40 ms for the client's acknowledgement of its head.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -150,7 +150,7 @@ def test_from_up_to_down_over_stdio(portsup: Portsup, stdio: Stdio, ports_block:
         assert "there is no /nowhere" in await agent.refused("up", folder="/nowhere")
         assert "cannot" in await agent.refused("up", folder="a\0b")
         assert "already up" in await agent.refused("up")
-        assert "no service '--help'" in await agent.refused("up", instance=3, services=["--help"])
+        assert 'no service "--help"' in await agent.refused("up", instance=3, services=["--help"])
 
     async def changes(agent: Agent) -> None:
         before = await agent.call("status")
