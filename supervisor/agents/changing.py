@@ -59,9 +59,9 @@ class Changing:
             ),
         ] = None,
         services: Annotated[
-            list[ServiceName],
+            list[ServiceName] | None,
             Field(max_length=100, description="only these and what they depend on; default: all"),
-        ] = [],  # noqa: B006 - never changed
+        ] = None,
         wait: Annotated[bool, Field(description="return when every service is ready, or one fails")] = True,
         timeout_seconds: Seconds = None,
     ) -> Annotated[CallToolResult, Up]:
@@ -75,7 +75,7 @@ class Changing:
             options += ["--instance", str(instance)]
         if wait and timeout_seconds is not None:
             options += ["--timeout", str(timeout_seconds)]
-        done = await command.run(["up", *options, "--", *services], UP_SECONDS)
+        done = await command.run(["up", *options, "--", *(services or ())], UP_SECONDS)
         said = command.notes(done)
         record = await to_thread.run_sync(self._choice.up, config, _number(done.stderr))
         shown = Instance.of(await to_thread.run_sync(client.snapshot, record))

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from mcp.types import CallToolResult
 from pydantic import Field
 
@@ -37,10 +38,14 @@ EVENTS_MAX = 200
 
 WHY_SECONDS = 20.0
 
+WHY_AT_ONCE = 4
+"""Each is a process of its own, and over HTTP everyone may ask."""
+
 
 class Looking:
     def __init__(self, choice: Choice) -> None:
         self._choice = choice
+        self._asking_why = CapacityLimiter(WHY_AT_ONCE)
 
     def list_instances(self) -> Annotated[CallToolResult, Instances]:
         """List every running instance on this machine that this user may see, of every worktree, with its
@@ -110,7 +115,8 @@ class Looking:
         """Say who holds a port (an instance's service, a leftover of a dead one, a foreign process, nobody)
         and what to do next."""
         file = [] if folder is None else ["--file", os.fspath(self._choice.config(folder))]
-        done = await command.run(["why", str(port), "--json", *file], WHY_SECONDS)
+        async with self._asking_why:
+            done = await command.run(["why", str(port), "--json", *file], WHY_SECONDS)
         told = Why.of(json.loads(done.stdout))
         return answer(told, words.why(told))
 

@@ -210,10 +210,10 @@ def test_what_is_cancelled_is_taken_back(portsup: Portsup, stdio: Stdio, ports_b
 
 
 @contextlib.contextmanager
-def started(home: Home, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def started(home: Home, folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """A server whose client says hello, by hand."""
     with subprocess.Popen(
-        [*COMMAND, "mcp"],
+        [*COMMAND, "mcp", *arguments],
         cwd=folder,
         env=home.environ,
         stdin=subprocess.PIPE,
@@ -243,6 +243,23 @@ def test_it_ends_in_silence(portsup: Portsup, signum: signal.Signals | None, cod
             process.send_signal(signum)
         assert process.wait(10) == code
         assert (process.stdout.read(), process.stderr.read()) == (b"", b"")
+
+
+UP = b'{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"up","arguments":{}}}\n'
+
+
+def test_an_instance_holds_none_of_the_client_s_pipes(portsup: Portsup, ports_block: int) -> None:
+    """The client sees the end of the server's output, while what the server started lives on."""
+    write_stack(portsup.cwd, {"api": {"pool": {"offset": 0, "size": 1}}}, base_port=ports_block)
+    with started(portsup.home, portsup.cwd, "--allow-changes") as process:
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        process.stdin.write(b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n' + UP)
+        process.stdin.flush()
+        assert b"is up" in process.stdout.readline()
+        process.stdin.close()
+        assert (process.stdout.read(), process.stderr.read(), process.wait(10)) == (b"", b"", 0)
+    assert portsup.instance(1)["state"] == "running"
+    assert portsup.run("down").returncode == 0
 
 
 class Http(NamedTuple):
