@@ -236,5 +236,5 @@ def test_every_command_of_the_design_is_there() -> None:
     promised = (
         "up down status ps logs attach start stop restart reload env exec run check init why prune serve"
     )
-    promised += " doctor schema completion"
+    promised += " mcp doctor schema completion"
     assert " ".join(front.cli.list_commands(click.Context(front.cli))) == promised
