@@ -90,8 +90,10 @@ def described(records: Sequence[InstanceRecord]) -> list[str]:
 
 
 def _config_in(folder: str) -> Path:
+    """The file is not looked into, and links to folders are followed, as the command line does it."""
     try:
-        path = Path(folder).expanduser().absolute()
-        return path / FILE_NAME if path.is_dir() else path
+        path = Path(folder).expanduser()
+        path = path / FILE_NAME if path.is_dir() else path
+        return path.parent.resolve() / path.name
     except (OSError, ValueError, RuntimeError) as wrong:
         raise UsageError(f"cannot use {folder!r} as a folder: {wrong}") from wrong

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections import deque
 from contextlib import closing
@@ -109,14 +108,11 @@ class Looking:
         shown = {name: plain(value) for name, value in found.items() if name != UNIT}
         return answer(Variables(instance_id=record.instance_id, variables=shown), words.variables(shown))
 
-    async def why(
-        self, port: Annotated[int, Field(ge=1, le=65535)], folder: Folder = None
-    ) -> Annotated[CallToolResult, Why]:
+    async def why(self, port: Annotated[int, Field(ge=1, le=65535)]) -> Annotated[CallToolResult, Why]:
         """Say who holds a port (an instance's service, a leftover of a dead one, a foreign process, nobody)
         and what to do next."""
-        file = [] if folder is None else ["--file", os.fspath(self._choice.config(folder))]
         async with self._asking_why:
-            done = await command.run(["why", str(port), "--json", *file], WHY_SECONDS)
+            done = await command.run(["why", str(port), "--json"], WHY_SECONDS)
         told = Why.of(json.loads(done.stdout))
         return answer(told, words.why(told))
 
@@ -154,4 +150,4 @@ def _newest(record: InstanceRecord, service: str, lines: int, since: int | None)
                 while length > TEXT_MAX:
                     length -= len(kept.popleft())
                     left_out = True
-    return list(kept), left_out
+    return list(kept)[-lines:], left_out

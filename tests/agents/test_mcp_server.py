@@ -97,6 +97,19 @@ def test_nobody_has_to_guess(portsup_home: Home, loop: Loop) -> None:
     assert elsewhere.is_error and "instance_id test-1-abc123" in said(elsewhere)
 
 
+@pytest.mark.parametrize(
+    "folder", ["/nowhere", "loop/x", "a\0b", "~nobody-of-that-name", "x" * 4000, "/etc/passwd"]
+)
+def test_a_folder_that_is_none(
+    portsup_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """It has no instance, and no more is said about it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    result = ask(portsup_home, "status", {"folder": folder})
+    assert result.is_error and said(result).startswith(("no instance of ", "cannot use "))
+
+
 def test_what_others_wrote_is_shown_tame(portsup_home: Home, loop: Loop) -> None:
     """Neither control codes nor bytes that are no text break an answer, or reach a terminal."""
     odd = service("api", 6000, state="FATAL", reason="\x1b[2Jgone\udcff\x07")
