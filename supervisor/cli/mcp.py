@@ -73,7 +73,7 @@ def mcp(ctx: click.Context, http: bool, port: int | None, allow_changes: bool, f
         token_file = paths.api_token_file()
         token.current(token_file)
         greeting = f"portsup: logs, variables and changes need the token in {token_file}"
-        serving.serve(make_app(server, os.environ), port, lambda: note(greeting))
+        serving.serve(make_app(server, os.environ), port, lambda _url: note(greeting))
         return
     from supervisor.agents import stdio
 
