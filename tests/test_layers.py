@@ -36,6 +36,7 @@ LEAVES = frozenset(
         "extras",
         "durations",
         "moments",
+        "readable",
     }
 )
 

@@ -1,0 +1,85 @@
+"""States, times and amounts in a few cells each. A state is told by its word and its sign, never by colour
+alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+NOTHING = "-"
+
+BARS = " ▁▂▃▄▅▆▇█"
+
+FULL_BAR = 0.1
+"""Cores: the least that a curve's highest bar stands for, or an idle service would look busy."""
+
+
+class Mark(NamedTuple):
+    sign: str
+    style: str
+    """As rich names it: of the terminal's own colours."""
+
+
+UNKNOWN = Mark("?", "")
+
+STATES = {
+    "RUNNING": Mark("●", "green"),
+    "PENDING": Mark("○", "yellow"),
+    "STARTING": Mark("◐", "yellow"),
+    "BACKOFF": Mark("↻", "yellow"),
+    "STOPPING": Mark("◑", "yellow"),
+    "STOPPED": Mark("■", "dim"),
+    "EXITED": Mark("□", "dim"),
+    "FATAL": Mark("✖", "bold red"),
+    "running": Mark("●", "green"),
+    "starting": Mark("◐", "yellow"),
+    "stopping": Mark("◑", "yellow"),
+    "degraded": Mark("✖", "bold red"),
+    "suspended": Mark("‖", "bold red"),
+    "dead": Mark("✖", "bold red"),
+    "unreachable": Mark("?", "bold red"),
+}
+"""Of services in capitals, of instances in small letters."""
+
+SHIELDS = {"up": "green", "lost": "bold red"}
+
+
+def state(name: str) -> Mark:
+    return STATES.get(name, UNKNOWN)
+
+
+def age(seconds: float | None) -> str:
+    """The largest whole unit: "59s", "3m", "23h", "5d"."""
+    if seconds is None:
+        return NOTHING
+    whole = max(int(seconds), 0)
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if whole >= length:
+            return f"{whole // length}{unit}"
+    return f"{whole}s"
+
+
+def share(cpu: float | None) -> str:
+    """Of one core: 0.12 → "12%"."""
+    return NOTHING if cpu is None else f"{cpu:.0%}"
+
+
+def amount(size: int | None) -> str:
+    """Bytes, in at most four digits: "512K", "45M", "1.2G"."""
+    if size is None:
+        return NOTHING
+    for unit, length in (("G", 1 << 30), ("M", 1 << 20)):
+        if size >= length:
+            return f"{size / length:.1f}{unit}" if size < 10 * length else f"{size // length}{unit}"
+    return f"{size >> 10}K"
+
+
+def curve(values: Sequence[float | None], width: int) -> str:
+    """The last `width` values, each as a bar of the height that it has beside the others."""
+    seen = values[-width:]
+    top = max([FULL_BAR, *(value for value in seen if value is not None)])
+    return "".join(_bar(value, top) for value in seen).rjust(width)
+
+
+def _bar(value: float | None, top: float) -> str:
+    return " " if value is None else BARS[max(1, round(value / top * (len(BARS) - 1)))]
