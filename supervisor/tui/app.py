@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from rich.console import Console
 from rich.text import Text
@@ -40,6 +41,7 @@ WHOLE = "whole"
 class Top(App[None]):
     CSS = theme.CSS
     ENABLE_COMMAND_PALETTE = False
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
     BINDINGS = [
         *(Binding(key.keys, key.action, key.meaning, show=False) for key in KEYS),
         Binding("ctrl+c", "interrupt", show=False, priority=True),
@@ -47,7 +49,7 @@ class Top(App[None]):
 
     def __init__(self, scope: Scope, nothing: str) -> None:
         """`nothing`: what to say where there is no instance."""
-        super().__init__()
+        super().__init__(ansi_color=True)
         self.register_theme(theme.THEME)
         self.theme = theme.THEME.name
         self.error_console = Console(quiet=True)
@@ -62,6 +64,7 @@ class Top(App[None]):
         self._looking = ThreadPoolExecutor(1, "portsup-look")
         self._nothing = nothing
         self._look: Look | None = None
+        self._look_again = asyncio.Event()
         self._under_way: dict[RowKey, list[str]] = {}
         self._wanted = ""
         self._order = Order.WRITTEN
@@ -100,7 +103,7 @@ class Top(App[None]):
     async def _keep_looking(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            again = loop.time() + LOOK_SECONDS
+            self._look_again.clear()
             try:
                 look = await loop.run_in_executor(self._looking, self._watcher.look)
             except PortsupError as failure:
@@ -110,19 +113,21 @@ class Top(App[None]):
                 self.lower.events.add(timeline.lines(look.happened))
                 self.lower.mark_gone(look.instances)
                 self._show(look)
-            await asyncio.sleep(max(again - loop.time(), 0))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._look_again.wait(), LOOK_SECONDS)
 
     def _show(self, look: Look) -> None:
-        self._summary.update(Text(self._summed_up(look), no_wrap=True, overflow="ellipsis"))
+        summary = Text(self._summed_up(look))
+        summary.truncate(self.size.width, overflow="ellipsis")
+        self._summary.update(summary)
         self.table.nothing = "no service matches; Esc shows all" if self._wanted else self._nothing
         self.table.show(rows.rows(look, self._wanted, self._order, self._under_way))
         self._show_selected()
 
     def _summed_up(self, look: Look) -> str:
-        parts = [rows.summary(look)]
-        parts += [f"only {self._wanted!r}"] if self._wanted else []
+        parts = [f"only {self._wanted!r}"] if self._wanted else []
         parts += [self._order.value] if self._order is not Order.WRITTEN else []
-        return "; ".join(map(plain, parts))
+        return "; ".join(map(plain, [*parts, rows.summary(look)]))
 
     def _show_again(self) -> None:
         if self._look is not None:
@@ -132,13 +137,11 @@ class Top(App[None]):
     def _show_selected(self) -> None:
         """All that depends on the selected row. On the whole screen a log stays, whatever becomes of it."""
         seen, service, strips = self._seen(), self._service(), self._strips()
-        lines = [
-            pool_lines.strip(one, self.size.width)
-            for one in strips
-            if service and one.service == service.name
-        ]
+        own = [one for one in strips if service and one.service == service.name]
+        lines = pool_lines.strips(own, self.size.width)
         if service and (why := rows.trouble(service)):
             lines.insert(0, Text(f"{plain(service.name)}: {why}", "yellow"))
+        self._detail.display = bool(lines)
         self._detail.update(Text("\n").join(lines))
         self.lower.show_pools(seen, strips)
         if not self.screen.has_class(WHOLE):
@@ -190,7 +193,7 @@ class Top(App[None]):
             self.notify(text, severity="information" if there else "error", markup=False)
         finally:
             verbs.remove(verb)
-            self._show_again()
+            self._look_again.set()
 
     def action_logs(self) -> None:
         self.lower.turn_to(LOG)

@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 NOTHING = "-"
 
-BARS = " ▁▂▃▄▅▆▇█"
+BARS = "▁▂▃▄▅▆▇█"
+
+PER_BAR = 5
+"""Seconds, at one value each: twelve bars are a minute."""
 
 FULL_BAR = 0.1
 """Cores: the least that a curve's highest bar stands for, or an idle service would look busy."""
@@ -75,11 +78,16 @@ def amount(size: int | None) -> str:
 
 
 def curve(values: Sequence[float | None], width: int) -> str:
-    """The last `width` values, each as a bar of the height that it has beside the others."""
-    seen = values[-width:]
-    top = max([FULL_BAR, *(value for value in seen if value is not None)])
-    return "".join(_bar(value, top) for value in seen).rjust(width)
+    """The last values as `width` bars, each of the greatest of PER_BAR values, beside the greatest of all."""
+    ends = range(len(values), max(len(values) - width * PER_BAR, 0), -PER_BAR)
+    bars = [_greatest(values[max(end - PER_BAR, 0) : end]) for end in reversed(ends)]
+    top = max([FULL_BAR, *(bar for bar in bars if bar is not None)])
+    return "".join(_bar(bar, top) for bar in bars).rjust(width)
+
+
+def _greatest(values: Sequence[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def _bar(value: float | None, top: float) -> str:
-    return " " if value is None else BARS[max(1, round(value / top * (len(BARS) - 1)))]
+    return " " if value is None else BARS[round(value / top * (len(BARS) - 1))]

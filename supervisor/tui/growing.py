@@ -131,7 +131,7 @@ class GrowingView(LineView):
             place = _beyond(places, None if self._found is None else self._found - self._dropped, step)
             self._found = self._dropped + place
             self._set_following(False)
-            self._scroll(max(place - self.size.height // 2, 0))
+            self._scroll(max(place - self.scrollable_size.height // 2, 0))
         self._drawn.clear()
         self.refresh()
         self.post_message(self.Changed())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -25,20 +26,22 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll():
-            yield Static(help_text())
+            yield Static(help_table())
 
 
-def help_text() -> Text:
-    text = Text()
+def help_table() -> Table:
+    table = Table.grid(padding=(0, 1), pad_edge=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column()
     for key in KEYS:
-        text.append(f"{key.shown:>6}", "bold").append(f"  {key.meaning}\n")
-    text.append("\nStates\n", "bold")
-    for state, mark in figures.STATES.items():
-        if state.isupper():
-            text.append(f"{mark.sign:>6}", mark.style).append(f"  {state}\n")
-    text.append("\nPorts of a pool\n", "bold")
+        table.add_row(Text(key.shown, "bold"), Text(key.meaning))
+    table.add_row("", "")
+    for name, mark in figures.STATES.items():
+        if name.isupper():
+            table.add_row(Text(*mark), Text(name))
+    table.add_row("", "")
     for cell, meaning in pool_lines.MEANINGS.items():
-        mark = pool_lines.MARKS[cell]
-        text.append(f"{mark.sign:>6}", mark.style).append(f"  {meaning}\n")
-    text.append("\nThis closes with Esc. CPU is of one core.", "dim")
-    return text
+        table.add_row(Text(*pool_lines.MARKS[cell]), Text(f"a port that is {meaning}"))
+    table.add_row("", "")
+    table.add_row("cpu", Text("100% is one core; the curve shows the last minute"))
+    return table

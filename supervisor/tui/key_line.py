@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.text import Text
 from textual.widget import Widget
 
-from supervisor.tui.keys import KEYS
+from supervisor.tui.keys import KEYS, Key
 
 ALWAYS = ("q", "?")
 """Whoever sees no other key must find these."""
@@ -32,5 +34,5 @@ def key_line(room: int) -> Text:
     return line
 
 
-def _length(keys: list) -> int:
+def _length(keys: Iterable[Key]) -> int:
     return sum(len(key.shown) + len(key.word) + 3 for key in keys)

@@ -24,7 +24,7 @@ COLUMNS = (
     Column("port"),
     Column("cpu", drop=1, right=True),
     Column("memory", drop=2, right=True),
-    Column("last minutes", drop=6),
+    Column("last minute", drop=6),
     Column("up", drop=3, right=True),
     Column("restarts", drop=5, right=True),
     Column("shield", drop=4),
@@ -35,7 +35,9 @@ GAP = 2
 """Cells between two columns."""
 
 INDENT = 2
-"""Of a service below its instance; the cursor's sign stands there."""
+"""Of a service below its instance; the cursor stands there."""
+
+CURSOR = "▸ "
 
 NARROWEST = 8
 """Of the first column, which is cut off where dropping others isn't enough."""
@@ -71,20 +73,20 @@ def heading(shown: Widths) -> Text:
 
 
 def drawn(row: Row, shown: Widths, room: int, *, selected: bool) -> Text:
+    cursor = CURSOR if selected else ""
     if row.key.service is None:
         text, style = row.cells["instance"]
-        line = Text(text, style, no_wrap=True)
+        line = Text(cursor + text, style, no_wrap=True)
     else:
-        line = _line(row.cells, shown)
+        line = _line(row.cells, shown, cursor)
     if selected:
-        line.plain = "▸" + line.plain[1:]
         line.stylize("reverse")
     line.truncate(room, overflow="ellipsis", pad=True)
     return line
 
 
-def _line(cells: Mapping[str, Cell], shown: Widths) -> Text:
-    line = Text(" " * INDENT, no_wrap=True)
+def _line(cells: Mapping[str, Cell], shown: Widths, cursor: str = "") -> Text:
+    line = Text(cursor.ljust(INDENT), no_wrap=True)
     for column in COLUMNS:
         if column.name in shown:
             line.append_text(_padded(cells[column.name], column, shown[column.name]))

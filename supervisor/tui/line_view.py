@@ -13,7 +13,7 @@ class LineView(ScrollView, can_focus=True):
     """By Textual's line API; what is drawn of a line is its subclass's business."""
 
     DEFAULT_CSS = """
-    LineView { scrollbar-size: 1 1; }
+    LineView { scrollbar-size: 0 1; }
     """
 
     @abstractmethod
@@ -21,7 +21,7 @@ class LineView(ScrollView, can_focus=True):
         """What stands in row `y` of the view, from 0; None if nothing does."""
 
     def render_line(self, y: int) -> Strip:
-        style, width = self.rich_style, self.size.width
+        style, width = self.rich_style, self.scrollable_size.width
         text = self.line(y)
         if text is None:
             return Strip.blank(width, style)

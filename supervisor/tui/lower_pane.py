@@ -105,7 +105,9 @@ class LowerPane(Vertical):
 
     @on(GrowingView.Changed)
     def show_title(self) -> None:
-        self.title.update(Text(f" {plain(self._title())}", no_wrap=True, overflow="ellipsis"))
+        title = Text(f" {plain(self._title())}")
+        title.truncate(self.size.width, overflow="ellipsis")
+        self.title.update(title)
 
     def _title(self) -> str:
         if self.current == POOLS:

@@ -10,6 +10,8 @@ from supervisor.monitor.pools import Cell, CellState, Strip
 from supervisor.tui.figures import Mark
 from supervisor.tui.safe_text import plain
 
+BETWEEN_POOLS = "   "
+
 MARKS = {
     CellState.FREE: Mark("·", "dim"),
     CellState.OURS: Mark("■", "green"),
@@ -27,10 +29,17 @@ MEANINGS = {
 }
 
 
-def strip(one: Strip, room: int) -> Text:
-    """On one line of so many cells; ports as numbers where there is room for all."""
-    name = f"{plain(one.pool)}  " if one.pool != "port" else ""
-    numbers = Text.assemble(name, *(part for cell in one.cells for part in _numbered(cell)))
+def strips(several: Sequence[Strip], room: int) -> list[Text]:
+    """On one line of so many cells, or on one each."""
+    lines = [_strip(one, room) for one in several]
+    joined = Text(BETWEEN_POOLS).join(lines)
+    return [joined] if lines and joined.cell_len <= room else lines
+
+
+def _strip(one: Strip, room: int) -> Text:
+    """Ports as numbers where there is room for all."""
+    name = f"{plain(one.pool)} " if one.pool != "port" else ""
+    numbers = Text(name) + Text(" ").join(map(_numbered, one.cells))
     if numbers.cell_len <= room:
         return numbers
     first, last = one.cells[0].port, one.cells[-1].port
@@ -39,30 +48,26 @@ def strip(one: Strip, room: int) -> Text:
     return signs
 
 
-def _numbered(cell: Cell) -> Iterator[tuple[str, str]]:
+def _numbered(cell: Cell) -> Text:
     sign, style = MARKS[cell.state]
-    yield f"{sign}{cell.port}", style
-    yield "  ", ""
+    return Text(f"{sign}{cell.port}", style)
 
 
 def _sign(cell: Cell) -> tuple[str, str]:
     return MARKS[cell.state]
 
 
-def details(strips: Sequence[Strip]) -> list[Text]:
+def details(several: Sequence[Strip]) -> list[Text]:
     """A line for each pool, and below it one for each port that somebody has."""
-    return [line for one in strips for line in _details(one)]
+    return [line for one in several for line in _details(one)]
 
 
 def _details(one: Strip) -> Iterator[Text]:
     pool = "" if one.pool == "port" else f", pool {one.pool}"
     free = sum(cell.state is CellState.FREE for cell in one.cells)
-    yield Text.assemble(
-        (plain(f"{one.service}{pool}"), "bold"),
-        f"  {free} of {len(one.cells)} free  ",
-        *map(_sign, one.cells),
-    )
+    told = f"  {free} of {len(one.cells)} free  "
+    yield Text.assemble((plain(f"{one.service}{pool}"), "bold"), told, *map(_sign, one.cells))
     for cell in one.cells:
         if cell.state is not CellState.FREE:
             who = plain(cell.who) if cell.who else MEANINGS[cell.state]
-            yield Text.assemble("  ", *_numbered(cell), who)
+            yield Text.assemble("  ", _numbered(cell), "  ", who)

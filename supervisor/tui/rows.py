@@ -118,7 +118,7 @@ def _cells(look: Look, seen: Seen, service: ServiceSnapshot, verbs: Sequence[str
         "port": Cell(_ports(service)),
         "cpu": Cell(figures.share(usage and usage.cpu)),
         "memory": Cell(figures.amount(usage and usage.memory)),
-        "last minutes": Cell(figures.curve([point.cpu for point in points], CURVE_CELLS), "cyan"),
+        "last minute": Cell(figures.curve([point.cpu for point in points], CURVE_CELLS), "cyan"),
         "up": Cell(figures.age(service.uptime_s)),
         "restarts": Cell(str(service.restarts), "yellow" if service.restarts else ""),
         "shield": Cell(plain(service.shield), figures.SHIELDS.get(service.shield, "dim")),

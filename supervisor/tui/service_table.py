@@ -65,7 +65,7 @@ class ServiceTable(LineView):
         return keys.index(key) if key in keys else max(min(self._at, len(keys) - 1), 0)
 
     def _lay_out(self) -> None:
-        self._widths = layout.widths(self._rows, self.size.width)
+        self._widths = layout.widths(self._rows, self.scrollable_size.width)
         self.refresh()
 
     def on_resize(self) -> None:
@@ -79,13 +79,13 @@ class ServiceTable(LineView):
         if number >= len(self._rows):
             return None
         selected = bool(self._stops) and number == self._stops[self._at]
-        return layout.drawn(self._rows[number], self._widths, self.size.width, selected=selected)
+        return layout.drawn(self._rows[number], self._widths, self.scrollable_size.width, selected=selected)
 
     def action_move(self, steps: int) -> None:
         self._go_to(self._at + steps)
 
     def action_page(self, pages: int) -> None:
-        self._go_to(self._at + pages * max(self.size.height - HEADING, 1))
+        self._go_to(self._at + pages * max(self.scrollable_size.height - HEADING, 1))
 
     def _go_to(self, place: int) -> None:
         place = max(min(place, len(self._stops) - 1), 0)
@@ -105,7 +105,7 @@ class ServiceTable(LineView):
             return
         row = self._stops[self._at]
         first = row - 1 if self._at == 0 or self._stops[self._at - 1] < row - 1 else row
-        lowest = row - (self.size.height - HEADING) + 1
+        lowest = row - (self.scrollable_size.height - HEADING) + 1
         top = min(max(self.scroll_offset.y, lowest), max(first, 0))
         self.scroll_to(y=top, animate=False, force=True, immediate=True)
 

@@ -32,6 +32,7 @@ CSS = """
 #summary { height: 1; text-style: bold; }
 #services { height: auto; min-height: 4; max-height: 50%; }
 #detail { height: auto; max-height: 3; }
+Screen.-short #detail { max-height: 1; }
 Screen.whole #summary, Screen.whole #services, Screen.whole #detail { display: none; }
 Toast {
     max-width: 90%; padding: 0 1;
