@@ -84,10 +84,6 @@ class Top(App[None]):
         self.table.focus()
         self._keep_looking()
 
-    def on_unmount(self) -> None:
-        self._looking.submit(self._watcher.close)
-        self._looking.shutdown(wait=False)
-
     def _end(self, code: ExitCode) -> None:
         self.exit(return_code=code)
 
@@ -101,20 +97,26 @@ class Top(App[None]):
 
     @work
     async def _keep_looking(self) -> None:
+        try:
+            while True:
+                self._look_again.clear()
+                await self._look_once()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._look_again.wait(), LOOK_SECONDS)
+        finally:
+            self._looking.submit(self._watcher.close)
+
+    async def _look_once(self) -> None:
         loop = asyncio.get_running_loop()
-        while True:
-            self._look_again.clear()
-            try:
-                look = await loop.run_in_executor(self._looking, self._watcher.look)
-            except PortsupError as failure:
-                self._summary.update(Text(plain(failure.message), "bold red"))
-            else:
-                self._look = look
-                self.lower.events.add(timeline.lines(look.happened))
-                self.lower.mark_gone(look.instances)
-                self._show(look)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._look_again.wait(), LOOK_SECONDS)
+        try:
+            look = await loop.run_in_executor(self._looking, self._watcher.look)
+        except PortsupError as failure:
+            self._summary.update(Text(plain(failure.message), "bold red"))
+            return
+        self._look = look
+        self.lower.events.add(timeline.lines(look.happened))
+        self.lower.mark_gone(look.instances)
+        self._show(look)
 
     def _show(self, look: Look) -> None:
         summary = Text(self._summed_up(look))

@@ -36,9 +36,6 @@ class LogSource:
         finally:
             self._thread.submit(follower.close)
 
-    def close(self) -> None:
-        self._thread.shutdown(wait=False)
-
 
 def _more(follower: LogFollower) -> list[str]:
     return safe_lines(line.text for line in follower.more(AT_ONCE))

@@ -50,9 +50,6 @@ class LowerPane(Vertical):
             yield self.events
             yield self.pools
 
-    def on_unmount(self) -> None:
-        self._source.close()
-
     @property
     def current(self) -> str:
         return self.views.current or LOG

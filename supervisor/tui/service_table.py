@@ -50,14 +50,20 @@ class ServiceTable(LineView):
         return self._rows[self._stops[self._at]].key if self._stops else None
 
     def show(self, rows: Sequence[Row]) -> None:
-        before = self.selected
+        before, above = self.selected, self._cursor_row - self.scroll_offset.y
         self._rows = rows
         self._stops = [i for i, row in enumerate(rows) if row.key.service or _is_alone(rows, i)]
         self._at = self._place_of(before)
         self.virtual_size = Size(0, len(rows) + HEADING)
         self._lay_out()
+        # What came or went above the cursor moves neither it nor what stands around it.
+        self._scroll(self._cursor_row - above)
         if self.selected != before:
             self._moved()
+
+    @property
+    def _cursor_row(self) -> int:
+        return self._stops[self._at] if self._stops else 0
 
     def _place_of(self, key: RowKey | None) -> int:
         """Where it is now; if it is gone, what has taken its place."""
@@ -78,7 +84,7 @@ class ServiceTable(LineView):
         number = self.scroll_offset.y + y - HEADING
         if number >= len(self._rows):
             return None
-        selected = bool(self._stops) and number == self._stops[self._at]
+        selected = bool(self._stops) and number == self._cursor_row
         return layout.drawn(self._rows[number], self._widths, self.scrollable_size.width, selected=selected)
 
     def action_move(self, steps: int) -> None:
@@ -101,13 +107,13 @@ class ServiceTable(LineView):
 
     def _scroll_to_cursor(self) -> None:
         """As little as needed; of the first service its instance's row is shown too."""
-        if not self._stops:
-            return
-        row = self._stops[self._at]
-        first = row - 1 if self._at == 0 or self._stops[self._at - 1] < row - 1 else row
+        row = self._cursor_row
+        first = row if row - 1 in self._stops else row - 1
         lowest = row - (self.scrollable_size.height - HEADING) + 1
-        top = min(max(self.scroll_offset.y, lowest), max(first, 0))
-        self.scroll_to(y=top, animate=False, force=True, immediate=True)
+        self._scroll(min(max(self.scroll_offset.y, lowest), first))
+
+    def _scroll(self, top: int) -> None:
+        self.scroll_to(y=max(top, 0), animate=False, force=True, immediate=True)
 
     def on_click(self, event: events.Click) -> None:
         number = self.scroll_offset.y + event.y - HEADING
