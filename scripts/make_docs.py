@@ -1,5 +1,5 @@
 """Writes the pages of docs/ that say what the code says: commands.md, faults.md, the tables of
-services.md, monitoring.md and agents.md, and the picture of `portsup status`."""
+services.md, monitoring.md, agents.md and top.md, and the picture of `portsup status`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from supervisor.config import keys
 from supervisor.config.fields import Key, Keys
 from supervisor.config.pool_keys import NAMED_POOL
 from supervisor.config.ready_keys import READY
+from supervisor.tui import figures, pool_lines
+from supervisor.tui import keys as top_keys
 from supervisor.web.metric_families import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,6 +29,7 @@ FAULTS = ROOT / "tests" / "real" / "faults"
 SERVICES = ROOT / "docs" / "services.md"
 MONITORING = ROOT / "docs" / "monitoring.md"
 AGENTS = ROOT / "docs" / "agents.md"
+TOP = ROOT / "docs" / "top.md"
 WIDTH = 100
 """Columns, whatever the terminal has."""
 
@@ -86,6 +89,7 @@ def pages() -> dict[Path, str]:
         SERVICES: services(SERVICES.read_text()),
         MONITORING: monitoring(MONITORING.read_text()),
         AGENTS: agents(AGENTS.read_text()),
+        TOP: top(TOP.read_text()),
         ROOT / "docs" / "images" / "status.svg": status_picture(),
         ROOT / "docs" / "faults.md": FAULTS_HEAD + "\n".join([*_rows(), ""]),
     }
@@ -118,6 +122,16 @@ def monitoring(page: str) -> str:
         for one in FAMILIES
     )
     return _with_table(page, "Metrics", METRICS_HEAD, rows)
+
+
+def top(page: str) -> str:
+    """`page` with the keys and the signs as `portsup top` has them."""
+    keys_rows = (f"| `{key.shown}` | {key.meaning} |" for key in top_keys.KEYS)
+    page = _with_table(page, "Keys", "| key | does |\n| --- | --- |\n", keys_rows)
+    states = [(mark.sign, name) for name, mark in figures.STATES.items() if name.isupper()]
+    cells = [(pool_lines.MARKS[cell].sign, meaning) for cell, meaning in pool_lines.MEANINGS.items()]
+    signs = (f"| `{sign}` | {meaning} |" for sign, meaning in [*states, *cells])
+    return _with_table(page, "What the signs mean", "| sign | is |\n| --- | --- |\n", signs)
 
 
 def _with_table(page: str, heading: str, head: str, rows: Iterable[str]) -> str:

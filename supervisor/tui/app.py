@@ -47,8 +47,8 @@ class Top(App[None]):
         Binding("ctrl+c", "interrupt", show=False, priority=True),
     ]
 
-    def __init__(self, scope: Scope, nothing: str) -> None:
-        """`nothing`: what to say where there is no instance."""
+    def __init__(self, scope: Scope, nothing: str, *, every: float = LOOK_SECONDS) -> None:
+        """`nothing`: what to say where there is no instance. `every`: seconds between two looks."""
         super().__init__(ansi_color=True)
         self.register_theme(theme.THEME)
         self.theme = theme.THEME.name
@@ -63,6 +63,7 @@ class Top(App[None]):
         self._watcher = Watcher(scope)
         self._looking = ThreadPoolExecutor(1, "portsup-look")
         self._nothing = nothing
+        self._every = every
         self._look: Look | None = None
         self._look_again = asyncio.Event()
         self._under_way: dict[RowKey, list[str]] = {}
@@ -102,7 +103,7 @@ class Top(App[None]):
                 self._look_again.clear()
                 await self._look_once()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._look_again.wait(), LOOK_SECONDS)
+                    await asyncio.wait_for(self._look_again.wait(), self._every)
         finally:
             self._looking.submit(self._watcher.close)
 

@@ -41,7 +41,7 @@ def help_table() -> Table:
             table.add_row(Text(*mark), Text(name))
     table.add_row("", "")
     for cell, meaning in pool_lines.MEANINGS.items():
-        table.add_row(Text(*pool_lines.MARKS[cell]), Text(f"a port that is {meaning}"))
+        table.add_row(Text(*pool_lines.MARKS[cell]), Text(meaning))
     table.add_row("", "")
     table.add_row("cpu", Text("100% is one core; the curve shows the last minute"))
     return table

@@ -86,12 +86,10 @@ def drawn(row: Row, shown: Widths, room: int, *, selected: bool) -> Text:
 
 
 def _line(cells: Mapping[str, Cell], shown: Widths, cursor: str = "") -> Text:
-    line = Text(cursor.ljust(INDENT), no_wrap=True)
-    for column in COLUMNS:
-        if column.name in shown:
-            line.append_text(_padded(cells[column.name], column, shown[column.name]))
-            line.append(" " * GAP)
-    return line
+    parts = [
+        _padded(cells[column.name], column, shown[column.name]) for column in COLUMNS if column.name in shown
+    ]
+    return Text(cursor.ljust(INDENT), no_wrap=True) + Text(" " * GAP).join(parts)
 
 
 def _padded(cell: Cell, column: Column, width: int) -> Text:

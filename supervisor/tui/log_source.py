@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from supervisor.monitor.service_log import LogFollower
 from supervisor.records import InstanceRecord
@@ -26,16 +26,22 @@ class LogSource:
 
     async def lines(self, record: InstanceRecord, service: str) -> AsyncIterator[list[str]]:
         """The last lines and what is added, safe for a screen; never ends. Raises PortsupError."""
-        loop = asyncio.get_running_loop()
-        follower = await loop.run_in_executor(self._thread, lambda: LogFollower(record, service, lines=KEPT))
+        opened = self._thread.submit(lambda: LogFollower(record, service, lines=KEPT))
         try:
+            follower = await asyncio.wrap_future(opened)
             while True:
-                lines = await loop.run_in_executor(self._thread, _more, follower)
+                lines = await asyncio.wrap_future(self._thread.submit(_more, follower))
                 yield lines
                 await asyncio.sleep(0 if lines else PAUSE)
         finally:
-            self._thread.submit(follower.close)
+            self._thread.submit(_close, opened)
 
 
 def _more(follower: LogFollower) -> list[str]:
     return safe_lines(line.text for line in follower.more(AT_ONCE))
+
+
+def _close(opened: Future[LogFollower]) -> None:
+    """Also one that was opened when nobody waited for it any more."""
+    if not opened.cancelled() and opened.exception() is None:
+        opened.result().close()

@@ -21,9 +21,9 @@ MARKS = {
 }
 
 MEANINGS = {
-    CellState.FREE: "free",
-    CellState.OURS: "this service's",
-    CellState.OTHER: "another service's or instance's",
+    CellState.FREE: "a free port",
+    CellState.OURS: "a port of this service",
+    CellState.OTHER: "a port of another service or instance",
     CellState.FOREIGN: "taken by a process that portsup didn't start",
     CellState.LEFTOVER: "left by an instance whose supervisor is dead",
 }

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from supervisor import snapshot
 from supervisor.control.client import REACHED, Client, read_services
 from supervisor.monitor import instances
+from supervisor.readable import readable
 from supervisor.records import InstanceRecord
 from supervisor.snapshot import ServiceSnapshot
 from supervisor.web import asked
@@ -60,19 +61,8 @@ class Changes:
                 return None
             try:
                 async with asyncio.timeout(WAIT_SECONDS):
-                    await _readable(connection.fileno())
+                    await readable(connection.fileno())
             except TimeoutError:
                 return None
             deadline = time.monotonic() + ANSWER_SECONDS
             return read_services(record, await to_thread.run_sync(connection.answer, id_, deadline))
-
-
-async def _readable(descriptor: int) -> None:
-    """Without a thread: a start may take its time, and many may wait."""
-    readable = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_reader(descriptor, readable.set)
-    try:
-        await readable.wait()
-    finally:
-        loop.remove_reader(descriptor)

@@ -37,9 +37,12 @@ def talker() -> dict[str, object]:
     return {"command": [sys.executable, "-I", "-S", "-c", TALKS], "ready": {"log": "^ready$"}}
 
 
-def stack(portsup: Portsup, base: int) -> None:
-    """Two instances of a stack with a pool of two ports and one without."""
-    services = {"web": {"pool": {"offset": 0, "size": 2}}, "talker": talker()}
+STUBBORN = "import signal; signal.signal(15, signal.SIG_IGN); print('ready', flush=True); signal.pause()"
+
+
+def stack(portsup: Portsup, base: int, **more: Any) -> None:
+    """Two instances of a stack with a service that has a pool of two ports, and one without."""
+    services = {"web": {"pool": {"offset": 0, "size": 2}}, "talker": talker(), **more}
     write_stack(portsup.cwd, services, base_port=base, name="shop")
     for number in ("1", "2"):
         done = portsup.run("up", "-d", "--wait", "-i", number)
@@ -48,11 +51,12 @@ def stack(portsup: Portsup, base: int) -> None:
 
 def test_what_it_shows_and_what_its_keys_do(portsup: Portsup, ports_block: int) -> None:
     """State, port, usage and pools of each service; the cursor stays on its service while it changes."""
-    stack(portsup, ports_block)
+    stubborn = {"command": [sys.executable, "-I", "-S", "-c", STUBBORN], "ready": {"log": "^ready$"}}
+    stack(portsup, ports_block, stubborn={**stubborn, "stop": {"timeout": "700ms"}})
 
     async def body() -> None:
         async with top(portsup.home.locks) as shown:
-            await shown.shows("2 instances, 4 services, 4 up", f"http://127.0.0.1:{ports_block + 100}")
+            await shown.shows("2 instances, 6 services, 6 up", f"http://127.0.0.1:{ports_block + 100}")
             assert re.match(rf"▸ web +● RUNNING +{ports_block} ", shown.cursor), shown.cursor
             await shown.shows(f"■{ports_block} ·{ports_block + 1}", "logs of web, following")
             await shown.until(lambda: re.search(r" \d+% +[\d.]+M ", shown.cursor), "its usage")
@@ -67,9 +71,14 @@ def test_what_it_shows_and_what_its_keys_do(portsup: Portsup, ports_block: int) 
         await shown.until(lambda: f"web RUNNING http://127.0.0.1:{ports_block}" in shown.toasts, "a word")
         assert portsup.service(1, "web")["pid"] != pid
         await shown.press("x")
-        await shown.until(lambda: "■ STOPPED" in shown.cursor, "what it is now")
+        await shown.until(lambda: "◌ STOPPED" in shown.cursor, "what it is now")
         assert portsup.service(1, "web")["state"] == "STOPPED"
         assert shown.cursor.startswith("▸ web")
+        await shown.press("down", "down", "x", "up", "up")
+        await shown.until(lambda: "stop…" in shown.row("stubborn"), "what was asked of it")
+        assert shown.cursor.startswith("▸ web")
+        await shown.until(lambda: "stubborn STOPPED" in "".join(shown.toasts), "its end")
+        await shown.until(lambda: "stop…" not in shown.row("stubborn"), "what it is now")
 
     async def an_error(shown: Shown) -> None:
         with foreigner(ports_block), foreigner(ports_block + 1):
@@ -156,11 +165,11 @@ def test_instances_come_hang_and_go(portsup: Portsup, ports_block: int) -> None:
             try:
                 await shown.shows("shop 1  suspended  its supervisor is suspended", "1 not answering")
                 await shown.press("up", "x")
-                await shown.until(lambda: re.match(r"▸ web +■ STOPPED", shown.cursor), "the other's stop")
+                await shown.until(lambda: re.match(r"▸ web +◌ STOPPED", shown.cursor), "the other's stop")
             finally:
                 os.kill(supervisor, signal.SIGCONT)
             await shown.shows("2 instances, 4 services, 3 up")
-            await shown.until(lambda: re.match(r"▸ web +■ STOPPED", shown.cursor), "the cursor")
+            await shown.until(lambda: re.match(r"▸ web +◌ STOPPED", shown.cursor), "the cursor")
             assert portsup.run("down", "-i", "2").returncode == 0
             await shown.shows("1 instance, 2 services, 2 up", "logs of talker")
             assert shown.cursor.startswith("▸ talker")

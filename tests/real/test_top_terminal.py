@@ -71,7 +71,7 @@ def test_steer_suspend_and_quit(portsup: Portsup, ports_block: int) -> None:
         shows(terminal, "RUNNING")
         assert COLOURS.search(terminal.screen)
         terminal.type(b"x")
-        shows(terminal, "■ STOPPED")
+        shows(terminal, "◌ STOPPED")
         assert portsup.service(1, "web")["state"] == "STOPPED"
         terminal.type(CTRL_Z)
         top_itself = psutil.Process(terminal.process.pid)
@@ -79,7 +79,7 @@ def test_steer_suspend_and_quit(portsup: Portsup, ports_block: int) -> None:
         assert_left_as_it_was(terminal)
         os.kill(terminal.process.pid, signal.SIGCONT)
         wait_until(lambda: terminal.screen.count(ALTERNATE) == 2, 10, "its own screen")
-        shows(terminal, "■ STOPPED")
+        shows(terminal, "◌ STOPPED")
         terminal.type(b"q")
         assert terminal.wait() == 0
         assert_left_as_it_was(terminal)

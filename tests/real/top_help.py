@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 SECONDS = 15
 
+EVERY = 0.1
+"""Seconds between two looks: so much time a test has, not a person."""
+
 
 class Shown:
     """A running Top, and a person before it."""
@@ -81,7 +84,8 @@ class Shown:
 @contextlib.asynccontextmanager
 async def top(folder: Path, *, size: tuple[int, int] = (140, 40), **scope: Any) -> AsyncIterator[Shown]:
     """`portsup top` before a lock folder."""
-    async with Top(Scope(folder, **scope), "nothing is up").run_test(size=size, notifications=True) as pilot:
+    app = Top(Scope(folder, **scope), "nothing is up", every=EVERY)
+    async with app.run_test(size=size, notifications=True) as pilot:
         yield Shown(pilot)
 
 
