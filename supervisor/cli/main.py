@@ -51,7 +51,7 @@ COMMANDS: dict[str, Entry] = {
     "down": Entry("supervisor.cli.down", "down", "Stop an instance and give its ports back."),
     "status": Entry("supervisor.cli.status", "status", "Show this worktree's instances and their services."),
     "ps": Entry("supervisor.cli.ps", "ps", "List every instance of every stack on the machine."),
-    "top": Entry("supervisor.cli.top", "top", "Watch all instances and steer their services, in the terminal."),
+    "top": Entry("supervisor.cli.top", "top", "Watch and steer all instances in the terminal."),
     "logs": Entry("supervisor.cli.logs", "logs", "Print or follow what services printed."),
     "attach": Entry("supervisor.cli.attach", "attach", "Give the keyboard to a service that has a terminal."),
     "start": Entry("supervisor.cli.units", "start", "Start services of a running instance."),

@@ -220,7 +220,9 @@ class Top(App[None]):
             self.table.focus()
 
     def action_step_back(self) -> None:
-        """Out of the search, the whole screen, the filter, the other views: whichever is the innermost."""
+        """Out of the search, the whole screen, the filter, the other views: whichever is the innermost.
+        What was announced has been read."""
+        self.clear_notifications()
         view = self.lower.growing
         if view is not None and view.is_searched:
             view.find("")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from supervisor.control import client
 from supervisor.monitor.usage import ServiceKey, Usage
 from supervisor.snapshot import InstanceSnapshot, ServiceSnapshot
 from supervisor.tui import figures
@@ -95,9 +96,15 @@ def _title(seen: Seen) -> Cell:
     sign, style = figures.state(snapshot.state)
     words = [f"{sign} {plain(name_of(seen))}  {snapshot.state}"]
     if not snapshot.services:
-        words.append(WHY.get(snapshot.state, ""))
+        words.append(_why_empty(seen))
     words.append(plain(_home_as_tilde(record.worktree)))
     return Cell("  ".join(filter(None, words)), f"bold {style}" if snapshot.state in WHY else "bold")
+
+
+def _why_empty(seen: Seen) -> str:
+    if not client.may_ask(seen.record):
+        return f"it belongs to uid {seen.record.uid}, so that it can't be asked"
+    return WHY.get(seen.snapshot.state, "")
 
 
 def name_of(seen: Seen) -> str:
@@ -111,7 +118,7 @@ def _home_as_tilde(path: str) -> str:
 
 def _cells(look: Look, seen: Seen, service: ServiceSnapshot, verbs: Sequence[str]) -> Mapping[str, Cell]:
     usage = _usage(look, seen, service)
-    points = look.points.get(ServiceKey(seen.record.instance_id, service.name), ())
+    points = look.points.get(ServiceKey(seen.record.instance_id, service.name), ()) if usage else ()
     return {
         "service": Cell(plain(service.name)),
         "state": _state(service, verbs),

@@ -11,10 +11,15 @@ from typing import Any
 
 import pytest
 from harness import Home, Portsup, foreigner, write_stack
-from stand_in import Instance, Loop, publish, record, service
+from stand_in import Imposter, Instance, Loop, publish, record, service
+from textual.app import App, ComposeResult
 from top_help import Shown, run, top
 
 from supervisor.tui.growing import KEPT
+from supervisor.tui.layout import COLUMNS
+from supervisor.tui.rows import Cell, Row, RowKey
+from supervisor.tui.service_table import ServiceTable
+from supervisor.tui.watcher import InstanceId
 
 pytestmark = pytest.mark.slow
 
@@ -177,27 +182,59 @@ def test_instances_come_hang_and_go(portsup: Portsup, ports_block: int) -> None:
     run(body())
 
 
-def test_hostile_names(portsup_home: Home, ports_block: int, tmp_path: Path) -> None:
-    """Records and snapshots may name anything: it is shown as text, and so are two with the same id."""
+def test_hostile_and_hung(portsup_home: Home, ports_block: int, tmp_path: Path) -> None:
+    """Records and snapshots may name anything: it is shown as text, and so are two with the same id. One that
+    never answers takes nothing away from the others."""
     locks = portsup_home.locks
     evil = record(tmp_path, stack="\x1b[2J[red]evil[/red]\n\x07", base_port=ports_block)
     twin = record(tmp_path, 2, instance_id=evil.instance_id, base_port=ports_block + 100)
-    publish(locks, evil, twin)
+    hung = record(tmp_path, 3, base_port=ports_block + 200)
+    publish(locks, evil, twin, hung)
     reason = "[blink]\x1b]0;title\x07 \x9b2J"
     odd = service("\x1b[31m[/]\r\n", state="\x1b[2JNEW", reason=reason, url="\x1b[?25l", shield="\x07")
 
     async def body() -> None:
         async with top(locks, size=(160, 30)) as shown:
             await shown.shows("[red]evil[/red]", "test 2", "[/]", "? NEW")
+            await shown.shows("test 3  unreachable  its supervisor does not answer")
             assert r"[blink] \x9b2J" in "".join(shown.rows)
             assert all(row.isprintable() for row in shown.rows)
             await shown.press("p", "e", "down", "x")
             await shown.until(lambda: shown.toasts, "an answer")
 
-    with Loop() as loop:
+    with Loop() as loop, Imposter(hung.socket, None):
         for one in (evil, twin):
             loop.serve(Path(one.socket), Instance(one, (odd,)).dispatch)
         run(body())
+
+
+def test_rows_that_come_above_the_cursor() -> None:
+    """Neither it nor what stands around it moves on the screen."""
+
+    class OneTable(App[None]):
+        def compose(self) -> ComposeResult:
+            yield ServiceTable(id="services")
+
+    def rows(*instances: str) -> list[Row]:
+        cells = {column.name: Cell(column.name) for column in COLUMNS}
+        keys = [RowKey(InstanceId(0, one), name) for one in instances for name in (None, "web", "api")]
+        return [Row(key, {**cells, "instance": Cell(key.instance.instance_id)}) for key in keys]
+
+    async def body() -> None:
+        async with OneTable().run_test(size=(80, 12)) as pilot:
+            table = pilot.app.query_one(ServiceTable)
+            table.show(rows(*"defghijk"))
+            table.focus()
+            await pilot.press("end", *["up"] * 7)
+            seen = [table.render_line(y).text for y in range(12)]
+            assert seen[1].startswith("h") and table.selected == RowKey(InstanceId(0, "h"), "web")
+            table.show(rows(*"abcdefghijkl"))
+            await pilot.pause()
+            assert [table.render_line(y).text for y in range(12)] == seen
+            table.show(rows(*"gijkl"))
+            assert table.selected == RowKey(InstanceId(0, "l"), "api")
+
+    run(body())
 
 
 def test_small_and_large_terminals(portsup: Portsup, ports_block: int) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from claims import another_user, instance_record, needs_root
 
+from supervisor.control.client import absent
 from supervisor.monitor.pools import Cell, CellState, Strip
 from supervisor.supervise.state import State
-from supervisor.tui import figures, layout, pool_lines
+from supervisor.tui import figures, layout, pool_lines, rows
 from supervisor.tui.key_line import key_line
 from supervisor.tui.rows import Cell as TableCell
 from supervisor.tui.rows import Row, RowKey
 from supervisor.tui.safe_text import LONGEST, plain, safe_lines, styled
-from supervisor.tui.watcher import InstanceId
+from supervisor.tui.watcher import InstanceId, Look, Seen
 
 
 @pytest.mark.parametrize(
@@ -102,6 +104,15 @@ def test_lines_of_a_log() -> None:
     assert safe_lines(["1%\r2%", "x" * 100_000]) == ["1%", "2%", "x" * LONGEST + "…"]
 
 
+@needs_root
+def test_an_instance_of_another_user() -> None:
+    """Its row says why it shows nothing."""
+    theirs = instance_record(uid=0)
+    with another_user():
+        (shown,) = rows.rows(Look([Seen(theirs, absent(theirs))], {}, {}, (), ()), "", rows.Order.WRITTEN, {})
+    assert f"it belongs to uid {theirs.uid}, so that it can't be asked" in shown.cells["instance"].text
+
+
 def row(**texts: str) -> Row:
     cells = {column.name: TableCell(texts.get(column.name, "-")) for column in layout.COLUMNS}
     return Row(RowKey(InstanceId(0, "shop-1"), "web"), cells)
@@ -110,13 +121,15 @@ def row(**texts: str) -> Row:
 @pytest.mark.parametrize("room", [10, 20, 40, 60, 80, 200])
 def test_columns_fit(room: int) -> None:
     """Never wider than there is room for; the service, its state and its port are left to the last."""
-    rows = [row(service="a-service-with-a-name", state="● RUNNING", port="6000", url="http://127.0.0.1:6000")]
-    shown = layout.widths(rows, room)
+    lines = [
+        row(service="a-service-with-a-name", state="● RUNNING", port="6000", url="http://127.0.0.1:6000")
+    ]
+    shown = layout.widths(lines, room)
     assert {"service", "state", "port"} <= set(shown)
     assert ("url" in shown) is (room == 200)
-    assert layout.drawn(rows[0], shown, room, selected=True).cell_len == room
+    assert layout.drawn(lines[0], shown, room, selected=True).cell_len == room
     if room >= 40:
-        assert "6000" in layout.drawn(rows[0], shown, room, selected=False).plain
+        assert "6000" in layout.drawn(lines[0], shown, room, selected=False).plain
 
 
 @pytest.mark.parametrize("room", [15, 60, 80, 200])
