@@ -33,7 +33,6 @@ LEAVES = frozenset(
         "line_times",
         "tail",
         "loopback",
-        "extras",
         "durations",
         "moments",
         "readable",

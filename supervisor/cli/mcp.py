@@ -6,6 +6,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from supervisor.cli.options import examples, file_option, named_on_command_line
 from supervisor.cli.output import is_terminal, note
 from supervisor.errors import UsageError
 from supervisor.extras import missing_extra
+
+if TYPE_CHECKING:
+    from supervisor.agents.admission import GuardedServer
 
 
 @click.command(
@@ -66,17 +70,24 @@ def mcp(ctx: click.Context, http: bool, port: int | None, allow_changes: bool, f
         raise missing_extra("serve agents", "mcp", missing) from missing
     server = make_server(partial(stack_file.find_config, file), os.environ, allow_changes=allow_changes)
     if http:
-        from supervisor.agents.http import make_app
-        from supervisor.loopback import serving, token
-
         assert port is not None
-        token_file = paths.api_token_file()
-        token.current(token_file)
-        greeting = f"portsup: logs, variables and changes need the token in {token_file}"
-        serving.serve(make_app(server, os.environ), port, lambda _url: note(greeting))
+        _serve_http(server, port)
         return
     from supervisor.agents import stdio
 
     if is_terminal(sys.stdin):
         note("portsup: this is a server for MCP clients, and waits for one on standard input; Ctrl-C ends it")
     ctx.exit(stdio.serve(server))
+
+
+def _serve_http(server: GuardedServer, port: int) -> None:
+    import uvicorn
+
+    from supervisor.agents.http import make_app
+    from supervisor.loopback import serving, token
+
+    token_file = paths.api_token_file()
+    token.current(token_file)
+    app = make_app(server, os.environ)
+    greeting = f"portsup: logs, variables and changes need the token in {token_file}"
+    serving.serve(uvicorn.Server(serving.config(app)), port, lambda _url, _stack: note(greeting))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from supervisor.errors import PortsupError
 
 if TYPE_CHECKING:
+    import uvicorn
     from starlette.types import ASGIApp
 
 HOST = "127.0.0.1"
@@ -22,33 +23,12 @@ GRACE_SECONDS = 3
 UNREAD_SECONDS = 30
 """After so long the kernel hangs up on a client that doesn't take what it was sent."""
 
-Beside = Callable[[str], AbstractContextManager[object]]
-"""What is open as long as the server of that URL is."""
 
-
-def _nothing(_url: str) -> AbstractContextManager[object]:
-    return nullcontext()
-
-
-def serve(
-    app: ASGIApp,
-    port: int,
-    greet: Callable[[str], None],
-    *,
-    end_streams: Callable[[], None] = lambda: None,
-    beside: Beside = _nothing,
-) -> None:
-    """Serve until a signal, then return. Port 0 lets the kernel choose.
-
-    Prints "listening on http://127.0.0.1:PORT", after `greet` has said what else there is to say of that URL,
-    once connections are accepted. `end_streams` is called before open connections are waited for. Needs
-    uvicorn. Raises PortsupError if the port is taken.
-    """
+def config(app: ASGIApp) -> uvicorn.Config:
+    """Needs uvicorn."""
     import uvicorn
 
-    from supervisor.loopback.server import Server
-
-    config = uvicorn.Config(
+    return uvicorn.Config(
         app,
         http="h11",
         ws="none",
@@ -59,21 +39,29 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server = Server(config, end_streams)
+
+
+def serve(server: uvicorn.Server, port: int, greet: Callable[[str, ExitStack], None]) -> None:
+    """Serve until a signal, then return. Port 0 lets the kernel choose.
+
+    Prints "listening on http://127.0.0.1:PORT" once connections are accepted. `greet` gets that URL to say
+    what else there is to say, and a stack for what is to be closed at the end. Raises PortsupError if the
+    port is taken.
+    """
 
     def stop(_signum: int, _frame: FrameType | None) -> None:
         server.should_exit = True
 
-    with listen(port) as listener:
+    with ExitStack() as stack:
+        listener = stack.enter_context(listen(port))
         # uvicorn has handlers of its own while it runs, and raises afterwards what they caught: with
         # ours around them, no signal kills us, neither before nor after.
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, stop)
         url = f"http://{HOST}:{listener.getsockname()[1]}"
-        greet(url)
         print(f"listening on {url}", flush=True)
-        with beside(url):
-            server.run(sockets=[listener])
+        greet(url, stack)
+        server.run(sockets=[listener])
 
 
 def listen(port: int) -> socket.socket:

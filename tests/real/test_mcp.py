@@ -326,8 +326,8 @@ def test_as_a_service_over_http(portsup: Portsup, ports_block: int) -> None:
     assert portsup.service(1, "mcp")["exit"] == "code 0"
     said = portsup.run("logs", "mcp").stdout
     assert said == (
-        f"portsup: logs, variables and changes need the token in {token_file}\n"
         f"listening on http://127.0.0.1:{ports_block}\n"
+        f"portsup: logs, variables and changes need the token in {token_file}\n"
     )
     assert portsup.run("down").returncode == 0
 

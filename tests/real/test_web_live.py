@@ -20,10 +20,11 @@ LIVE = "/api/v1/live"
 
 IN_A_HURRY = """
 import sys
+from supervisor.loopback import serving
 from supervisor.web import live, serve
 live.EVERY_SECONDS = 0.1
 live.WATCHERS_MOST = 5
-serve.UNREAD_SECONDS = 1
+serving.UNREAD_SECONDS = 1
 serve.serve(int(sys.argv[3]), lambda line: None)
 """
 """The server, with less patience than people have."""
