@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supervisor.monitor.events import Event
@@ -345,6 +345,7 @@ ANY_EVENT = st.builds(
 )
 
 
+@settings(max_examples=50)
 @given(st.lists(ANY_EVENT, max_size=40))
 def test_any_events_give_spans_that_can_be_sent(events: list[Event]) -> None:
     """Nothing is raised, no span ends before it began, and all texts and numbers can be encoded."""
