@@ -6,6 +6,7 @@ shape of DESIGN §7, schema 1. Leaf.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -140,6 +141,8 @@ def _entry(data: Any, key: str, kind: Any) -> Any:
 def _typed(value: Any, kind: Any) -> Any:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise ValueError(f"a {type(value).__name__} is not what belongs here")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("there is no such number")  # and JSON, as we write it, has none either
     return value
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 from harness import Home, Portsup, wait_until, write_stack
-from stand_in import Instance, Loop, publish, record, service
+from stand_in import Imposter, Instance, Loop, publish, record, service, snapshot_of
 from web_help import Api, greeting, serving
 
 LIVE = "/api/v1/live"
@@ -131,6 +131,20 @@ def test_an_instance_that_does_not_answer(api: Api, portsup_home: Home) -> None:
     with api.stream(LIVE) as stream:
         (one,) = stream.find("view")["instances"]
     assert (one["state"], one["services"], one["logs_readable"]) == ("unreachable", [], False)
+
+
+def test_an_answer_that_is_none(api: Api, portsup_home: Home) -> None:
+    """A number that JSON doesn't have, as another program may answer, hides no other instance."""
+    one = record(portsup_home.folder)
+    publish(portsup_home.locks, one)
+    result = snapshot_of(one, service("api", 6000, uptime_s=1.5)).to_json()
+    reply = json.dumps({"jsonrpc": "2.0", "portsup": 1, "id": 1, "result": result}).encode() + b"\n"
+    with Imposter(one.socket, reply) as imposter:
+        assert len(api.json("/api/v1/services")[1]["services"]) == 1
+        imposter.reply = reply.replace(b"1.5", b"1e999")
+        assert api.json("/api/v1/services")[1]["services"] == []
+        with api.stream(LIVE) as stream:
+            stream.find("view", lambda data: data["instances"][0]["state"] == "unreachable")
 
 
 def test_the_end_of_streams(portsup_home: Home, instance: Counted, ports_block: int) -> None:
