@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from harness import Home, Portsup, wait_until, write_stack
-from stand_in import Imposter, Loop, publish, record, service
+from stand_in import Imposter, Loop, publish, record, service, snapshot_of
 from web_help import Api, serving
 
 from supervisor import paths
@@ -28,7 +28,7 @@ def api(portsup_home: Home, ports_block: int) -> Iterator[Api]:
 
 
 class Told:
-    """An instance that notes what it is told, and answers or fails as a test wants."""
+    """An instance that notes what it is told, and answers or fails as a test wants. It is looked at, too."""
 
     def __init__(self, loop: Loop, home: Home, number: int = 1, **more: Any) -> None:
         self.record: InstanceRecord = record(home.folder, number, **more)
@@ -39,6 +39,8 @@ class Told:
         loop.serve(Path(self.record.socket), self.dispatch)
 
     async def dispatch(self, method: str, params: Mapping[str, Any]) -> Any:
+        if method == "snapshot":
+            return snapshot_of(self.record).to_json()
         self.calls.append((method, params.get("services")))
         await asyncio.sleep(self.patience)
         if isinstance(self.outcome, Exception):
