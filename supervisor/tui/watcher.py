@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from supervisor.control import registry
+from supervisor.errors import PortsupError
 from supervisor.monitor import pools
 from supervisor.monitor.events import Event, EventFollower
 from supervisor.monitor.history import History, Point
@@ -81,7 +82,13 @@ class Watcher:
         self._followers: dict[InstanceId, tuple[InstanceRecord, EventFollower]] = {}
 
     def look(self) -> Look:
-        """Raises PortsupError if the lock folder can't be read."""
+        """Raises PortsupError if there is no descriptor to look with; the next look may have one."""
+        try:
+            return self._look()
+        except OSError as failure:
+            raise PortsupError(f"cannot look: {failure.strerror}") from failure
+
+    def _look(self) -> Look:
         records = self._scope.records()
         snapshots = registry.snapshots_of(records, timeout=TIMEOUT)
         usage = self._meter.measure(snapshots)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ from stand_in import Imposter, Instance, Loop, publish, record, service
 from textual.app import App, ComposeResult
 from top_help import Shown, run, top
 
+from supervisor.monitor.usage import UsageMeter
 from supervisor.tui.growing import KEPT
 from supervisor.tui.layout import COLUMNS
 from supervisor.tui.rows import Cell, Row, RowKey
@@ -233,6 +235,23 @@ def test_rows_that_come_above_the_cursor() -> None:
             assert [table.render_line(y).text for y in range(12)] == seen
             table.show(rows(*"gijkl"))
             assert table.selected == RowKey(InstanceId(0, "l"), "api")
+
+    run(body())
+
+
+def test_without_descriptors_for_a_while(portsup_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so, and goes on when there are some again."""
+
+    def too_many(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    async def body() -> None:
+        async with top(portsup_home.locks) as shown:
+            await shown.shows("0 instances")
+            with monkeypatch.context() as patched:
+                patched.setattr(UsageMeter, "measure", too_many)
+                await shown.shows("cannot look: Too many open files")
+            await shown.shows("0 instances")
 
     run(body())
 
