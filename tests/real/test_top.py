@@ -274,8 +274,8 @@ def test_small_and_large_terminals(portsup: Portsup, ports_block: int) -> None:
 
     async def fits(shown: Shown, columns: int, rows: int, there: str, absent: str) -> None:
         await shown.resize(columns, rows)
-        await shown.until(lambda: there in shown.row("service"), there)
-        assert absent not in shown.row("service")
+        columns_are = f"{there} and no {absent}"
+        await shown.until(lambda: there in (row := shown.row("service")) and absent not in row, columns_are)
         await shown.until(lambda: shown.cursor and "? help  q quit" in shown.rows[-1], "cursor and keys")
 
     async def only(told: str, **scope: Any) -> None:
