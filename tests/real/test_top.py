@@ -44,7 +44,14 @@ def talker() -> dict[str, object]:
     return {"command": [sys.executable, "-I", "-S", "-c", TALKS], "ready": {"log": "^ready$"}}
 
 
-STUBBORN = "import signal; signal.signal(15, signal.SIG_IGN); print('ready', flush=True); signal.pause()"
+STUBBORN = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
+asked = []
+print('ready', flush=True)
+while not (asked and os.path.exists(sys.argv[1])): time.sleep(0.01)
+"""
+"""Ends when it was asked to and a file is there."""
 
 
 def stack(portsup: Portsup, base: int, **more: Any) -> None:
@@ -58,8 +65,13 @@ def stack(portsup: Portsup, base: int, **more: Any) -> None:
 
 def test_what_it_shows_and_what_its_keys_do(portsup: Portsup, ports_block: int) -> None:
     """State, port, usage and pools of each service; the cursor stays on its service while it changes."""
-    stubborn = {"command": [sys.executable, "-I", "-S", "-c", STUBBORN], "ready": {"log": "^ready$"}}
-    stack(portsup, ports_block, stubborn={**stubborn, "stop": {"timeout": "700ms"}})
+    gate = portsup.cwd / "gate"
+    command = [sys.executable, "-I", "-S", "-c", STUBBORN, str(gate)]
+    stack(
+        portsup,
+        ports_block,
+        stubborn={"command": command, "ready": {"log": "^ready$"}, "stop": {"timeout": "60s"}},
+    )
 
     async def body() -> None:
         async with top(portsup.home.locks) as shown:
@@ -84,6 +96,7 @@ def test_what_it_shows_and_what_its_keys_do(portsup: Portsup, ports_block: int) 
         await shown.press("down", "down", "x", "up", "up")
         await shown.until(lambda: "stop…" in shown.row("stubborn"), "what was asked of it")
         assert shown.cursor.startswith("▸ web")
+        gate.touch()
         await shown.until(lambda: "stubborn STOPPED" in "".join(shown.toasts), "its end")
         await shown.until(lambda: "stop…" not in shown.row("stubborn"), "what it is now")
 
