@@ -234,7 +234,7 @@ def test_windows_is_refused_with_a_sentence() -> None:
 def test_every_command_of_the_design_is_there() -> None:
     """What this release promises."""
     promised = (
-        "up down status ps logs attach start stop restart reload env exec run check init why prune serve"
+        "up down status ps top logs attach start stop restart reload env exec run check init why prune serve"
+        " mcp doctor schema completion"
     )
-    promised += " mcp doctor schema completion"
     assert " ".join(front.cli.list_commands(click.Context(front.cli))) == promised
