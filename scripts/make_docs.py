@@ -77,6 +77,16 @@ TOOLS_HEAD = """\
 | --- | --- | --- |
 """
 
+TOP_KEYS_HEAD = """\
+| key | does |
+| --- | --- |
+"""
+
+SIGNS_HEAD = """\
+| sign | is |
+| --- | --- |
+"""
+
 PIPE = "<code>&#124;</code>"
 """In a table, `|` is read in two ways: GitHub needs a backslash before it, and MkDocs shows that."""
 
@@ -127,11 +137,11 @@ def monitoring(page: str) -> str:
 def top(page: str) -> str:
     """`page` with the keys and the signs as `portsup top` has them."""
     keys_rows = (f"| `{key.shown}` | {key.meaning} |" for key in top_keys.KEYS)
-    page = _with_table(page, "Keys", "| key | does |\n| --- | --- |\n", keys_rows)
+    page = _with_table(page, "Keys", TOP_KEYS_HEAD, keys_rows)
     states = [(mark.sign, name) for name, mark in figures.STATES.items() if name.isupper()]
     cells = [(pool_lines.MARKS[cell].sign, meaning) for cell, meaning in pool_lines.MEANINGS.items()]
     signs = (f"| `{sign}` | {meaning} |" for sign, meaning in [*states, *cells])
-    return _with_table(page, "What the signs mean", "| sign | is |\n| --- | --- |\n", signs)
+    return _with_table(page, "What the signs mean", SIGNS_HEAD, signs)
 
 
 def _with_table(page: str, heading: str, head: str, rows: Iterable[str]) -> str:
@@ -151,11 +161,7 @@ def _key_row(name: str, key: Key) -> str:
 
 def agents(page: str) -> str:
     """`page` with the table of tools as the server has them."""
-    table = rf"{re.escape(TOOLS_HEAD)}(?:^\|[^\n]*\n)*"
-    found = re.search(table, page, re.MULTILINE)
-    assert found is not None, "agents.md has no table of tools"
-    rows = "".join(f"{row}\n" for row in _tool_rows())
-    return page[: found.start()] + TOOLS_HEAD + rows + page[found.end() :]
+    return _with_table(page, "Tools", TOOLS_HEAD, _tool_rows())
 
 
 def _tool_rows() -> Iterator[str]:
