@@ -5,7 +5,7 @@ import { Filter } from "../../supervisor/web/static/filter.js";
 import { duration, memory, percent } from "../../supervisor/web/static/format.js";
 import { localUrl } from "../../supervisor/web/static/links.js";
 import { curve } from "../../supervisor/web/static/spark.js";
-import { isUp, Model } from "../../supervisor/web/static/state.js";
+import { isActive, isUp, Model } from "../../supervisor/web/static/state.js";
 import { eventLook, eventMessage, isStep } from "../../supervisor/web/static/states.js";
 import { cellSymbol, cellText, shortened } from "../../supervisor/web/static/strips.js";
 
@@ -80,11 +80,13 @@ test("events are told anew on a new connection, and are bounded", () => {
   assert.equal(model.events.length, 1000);
 });
 
-test("an instance has its name also after its end", () => {
+test("an instance has its name also after its end, as long as an event is its", () => {
   const model = new Model();
-  model.applyView(view(instance(7, [])));
+  model.applyView(view(instance(7, [], { instance_id: "odd" }), instance(8, [], { instance_id: "silent" })));
+  model.applyEvents({ events: [{ event: "unit.spawned", instance_id: "odd" }] });
   model.applyView(view());
-  assert.equal(model.nameOf("s-7-abc"), "s 7");
+  assert.equal(model.nameOf("odd"), "s 7");
+  assert.equal(model.nameOf("silent"), "silent");
   assert.equal(model.nameOf("my-stack-12-0f0f0f"), "my-stack 12");
 });
 
@@ -157,9 +159,11 @@ test("numbers as people read them", () => {
   assert.deepEqual([0, 0.034, 2.5].map(percent), ["0.0 %", "3.4 %", "250 %"]);
 });
 
-test("what is up can be stopped", () => {
+test("a job that is done counts as up, and what is active can be stopped", () => {
+  const exits = (state) => ["code 0", "code 1"].map((exit) => isUp({ state, exit }));
+  assert.deepEqual(["RUNNING", "EXITED", "STOPPED"].map(exits), [[true, true], [true, false], [false, false]]);
   assert.deepEqual(
-    ["PENDING", "STARTING", "RUNNING", "BACKOFF", "STOPPING", "STOPPED", "EXITED", "FATAL"].map((state) => isUp({ state })),
+    ["PENDING", "STARTING", "RUNNING", "BACKOFF", "STOPPING", "STOPPED", "EXITED", "FATAL"].map((state) => isActive({ state })),
     [true, true, true, true, false, false, false, false],
   );
 });

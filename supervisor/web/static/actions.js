@@ -1,14 +1,10 @@
 /** The buttons of a service: its log, start or stop, restart. */
 
 import { Refused, servicePath } from "./api.js";
-import { el, setAttribute, setText } from "./dom.js";
-import { isUp } from "./state.js";
+import { button, el, setAttribute, setText } from "./dom.js";
+import { isActive } from "./state.js";
 
 const DOING = { start: "Starting…", stop: "Stopping…", restart: "Restarting…" };
-
-function button(text) {
-  return el("button", { type: "button", class: "quiet" }, text);
-}
 
 export class ServiceActions {
   #log = button("Log");
@@ -26,15 +22,15 @@ export class ServiceActions {
     this.node = el("div", { class: "buttons" }, this.#log, this.#turn, this.#restart);
     this.#log.addEventListener("click", () => openLog(whose(), this.#log));
     // One button for start and stop: it keeps the focus when the service has gone from one to the other.
-    this.#turn.addEventListener("click", () => this.#do(isUp(this.#service) ? "stop" : "start", this.#turn));
+    this.#turn.addEventListener("click", () => this.#do(isActive(this.#service) ? "stop" : "start", this.#turn));
     this.#restart.addEventListener("click", () => this.#do("restart", this.#restart));
   }
 
   show(service) {
     this.#service = service;
-    const verb = isUp(service) ? "stop" : "start";
+    const verb = isActive(service) ? "stop" : "start";
     this.#label(this.#turn, verb, service.state === "STOPPING");
-    this.#label(this.#restart, "restart", !isUp(service));
+    this.#label(this.#restart, "restart", !isActive(service));
     setAttribute(this.#log, "aria-label", `Log of ${service.name}`);
   }
 

@@ -8,6 +8,10 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
+export function button(text, attributes = {}) {
+  return el("button", { type: "button", class: "quiet", ...attributes }, text);
+}
+
 const SVG = "http://www.w3.org/2000/svg";
 
 export function svg(tag, attributes = {}, ...children) {

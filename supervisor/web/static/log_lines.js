@@ -3,7 +3,7 @@
 import { plain } from "./ansi.js";
 
 /** Lines; more, and the oldest go. */
-export const KEPT = 200_000;
+const KEPT = 200_000;
 
 const DROPPED_AT_ONCE = 10_000;
 

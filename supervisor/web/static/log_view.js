@@ -5,7 +5,7 @@ import { makeRow } from "./log_row.js";
 import { isAtEnd, scrollTo, visibleRows } from "./window.js";
 
 /** Pixels; style.css says the same. */
-export const LINE = 18;
+const LINE = 18;
 
 export class LogView {
   #lines;

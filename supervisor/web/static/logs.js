@@ -1,6 +1,6 @@
 /** The panel with one service's log: follows, searches, copies. */
 
-import { el, setAttribute, setHidden, setText } from "./dom.js";
+import { button, el, setAttribute, setHidden, setText } from "./dom.js";
 import { count, grouped } from "./format.js";
 import { LogLines, Search } from "./log_lines.js";
 import { LogStream } from "./log_stream.js";
@@ -8,10 +8,6 @@ import { LogView } from "./log_view.js";
 import { recall, remember } from "./memory.js";
 
 const TIMES = "portsup.times";
-
-function button(text, attributes = {}) {
-  return el("button", { type: "button", class: "quiet", ...attributes }, text);
-}
 
 export class LogPanel {
   #parent;
@@ -76,7 +72,7 @@ class OpenLog {
   #count = el("span", { class: "log-count" });
 
   constructor({ instance, service }, { api }, onClose) {
-    const close = button("Close", { title: "Close (Escape)", class: "quiet" });
+    const close = button("Close", { title: "Close (Escape)" });
     close.addEventListener("click", onClose);
     this.view = new LogView(this.#lines, (isFollowing) => setHidden(this.#end, isFollowing));
     this.nodes = [

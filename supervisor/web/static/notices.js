@@ -1,6 +1,6 @@
 /** What went wrong, in the error's own words, until somebody closes it. */
 
-import { el } from "./dom.js";
+import { button, el } from "./dom.js";
 
 const MOST = 5;
 
@@ -15,7 +15,7 @@ export class Notices {
   /** `topic`: a newer notice of the same topic replaces it. `words`: {message, details, hint}. */
   show(topic, title, { message, details = [], hint = null }, look = "bad") {
     this.clear(topic);
-    const close = el("button", { type: "button", class: "quiet", "aria-label": `Close: ${title}` }, "×");
+    const close = button("×", { "aria-label": `Close: ${title}` });
     const lines = details.map((line) => el("li", {}, line));
     const node = el(
       "div",

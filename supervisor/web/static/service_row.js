@@ -5,7 +5,7 @@ import { el, setAttribute, setText } from "./dom.js";
 import { duration, memory, percent } from "./format.js";
 import { localUrl } from "./links.js";
 import { Spark } from "./spark.js";
-import { isUp } from "./state.js";
+import { isActive } from "./state.js";
 import { serviceLook } from "./states.js";
 import { Strips } from "./strips.js";
 
@@ -101,7 +101,7 @@ export class ServiceRow {
 
   /** `seconds` may be null. */
   showUptime(seconds) {
-    setText(this.#uptime, seconds === null || !isUp(this.#service) ? "–" : duration(seconds));
+    setText(this.#uptime, seconds === null || !isActive(this.#service) ? "–" : duration(seconds));
   }
 
   showUsage(usage, points) {

@@ -3,21 +3,29 @@
 const KEPT_POINTS = 300;
 const KEPT_EVENTS = 1000;
 
-export const FAILED = new Set(["FATAL"]);
 const TROUBLED_INSTANCE = new Set(["degraded", "dead", "unreachable"]);
 
-export function serviceKey(instanceId, name) {
+function serviceKey(instanceId, name) {
   return `${instanceId}/${name}`;
 }
 
 /** Whether somebody should look at this service. */
 export function isTrouble(service) {
-  const failedExit = service.state === "EXITED" && service.exit !== null && service.exit !== "code 0";
-  return FAILED.has(service.state) || failedExit || service.shield === "lost";
+  return isFailed(service) || service.shield === "lost";
+}
+
+/** Whether it is over, and not well. */
+export function isFailed({ state, exit }) {
+  return state === "FATAL" || (state === "EXITED" && exit !== null && exit !== "code 0");
+}
+
+/** Whether it runs, or did what it was to do: as `portsup ps` and `portsup top` count. */
+export function isUp({ state, exit }) {
+  return state === "RUNNING" || (state === "EXITED" && exit === "code 0");
 }
 
 /** Whether it runs, or is on its way there. */
-export function isUp(service) {
+export function isActive(service) {
   return !["STOPPED", "EXITED", "FATAL", "STOPPING"].includes(service.state);
 }
 
@@ -123,11 +131,16 @@ export class Model {
     return this.#names.get(instanceId) ?? instanceId.replace(/-(\d+)-[^-]+$/, " $1");
   }
 
-  /** Of services that are no more. */
+  /** Curves of services that are no more, and names of instances that nothing here speaks of. */
   #forget() {
-    const known = new Set(this.services().map(({ instance, service }) => keyOf(instance, service)));
-    for (const key of this.#points.keys()) if (!known.has(key)) this.#points.delete(key);
+    keepOnly(this.#points, this.services().map(({ instance, service }) => keyOf(instance, service)));
+    keepOnly(this.#names, [...this.instances, ...this.events].map((one) => one.instance_id));
   }
+}
+
+function keepOnly(map, keys) {
+  const kept = new Set(keys);
+  for (const key of map.keys()) if (!kept.has(key)) map.delete(key);
 }
 
 function keyOf(instance, service) {

@@ -1,5 +1,7 @@
 /** How states are shown: by a symbol and a word, never by colour alone. */
 
+import { isFailed } from "./state.js";
+
 const SERVICE = {
   PENDING: ["○", "waiting"],
   STARTING: ["◐", "moving"],
@@ -24,9 +26,9 @@ const INSTANCE = {
 const UNKNOWN = ["?", "warn"];
 
 /** [symbol, class]. */
-export function serviceLook({ state, exit }) {
-  if (state === "EXITED" && exit !== null && exit !== "code 0") return ["✗", "bad"];
-  return SERVICE[state] ?? UNKNOWN;
+export function serviceLook(service) {
+  if (isFailed(service)) return SERVICE.FATAL;
+  return SERVICE[service.state] ?? UNKNOWN;
 }
 
 export function instanceLook(state) {

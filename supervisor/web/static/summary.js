@@ -2,7 +2,7 @@
 
 import { el, setHidden, setText } from "./dom.js";
 import { count } from "./format.js";
-import { isTrouble } from "./state.js";
+import { isTrouble, isUp } from "./state.js";
 
 export class Summary {
   #counts = el("span");
@@ -22,9 +22,9 @@ export class Summary {
 
   show(model) {
     const services = model.services().map(({ service }) => service);
-    const running = services.filter(({ state }) => state === "RUNNING").length;
+    const up = services.filter(isUp).length;
     const troubles = services.filter(isTrouble).length;
-    const many = `${count(model.instances.length, "instance")} · ${running} of ${count(services.length, "service")} running`;
+    const many = `${count(model.instances.length, "instance")} · ${up} of ${count(services.length, "service")} up`;
     setText(this.#counts, model.instances.length ? many : "nothing is up");
     setText(this.#troubles, troubles ? `✗ ${troubles} in trouble` : "");
     setHidden(this.#empty, model.instances.length > 0);

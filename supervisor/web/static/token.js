@@ -17,7 +17,7 @@ function fromAddress() {
 export class Token {
   value = fromAddress() ?? recall(KEY, null, session);
   #dialog;
-  #why = el("p", { class: "why", id: "token-why" });
+  #why = el("p", { id: "token-why" });
   #wrong = el("p", { class: "wrong", role: "alert" });
   #input = el("input", {
     type: "password", id: "token-input", autocomplete: "off", spellcheck: "false", required: "",
