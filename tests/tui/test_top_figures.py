@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pytest
 from claims import another_user, instance_record, needs_root
+from harness import ROOT
 
 from supervisor.control.client import absent
 from supervisor.monitor.pools import Cell, CellState, Strip
@@ -62,6 +64,16 @@ def test_every_kind_of_cell_has_its_own_sign_and_meaning() -> None:
     """The same for ports."""
     assert len({pool_lines.MARKS[state].sign for state in CellState}) == len(CellState)
     assert set(pool_lines.MEANINGS) == set(CellState)
+
+
+def test_the_page_has_the_same_signs() -> None:
+    """Of every state, and of the ports that somebody else has: one language for both."""
+    static = ROOT / "supervisor" / "web" / "static"
+    signs = dict(re.findall(r"""^  (\w+): \["(.)", """, (static / "states.js").read_text(), re.MULTILINE))
+    assert signs == {name: mark.sign for name, mark in figures.STATES.items()}
+    (cells,) = re.findall("const SYMBOL = {(.*)}", (static / "strips.js").read_text())
+    for state in (CellState.OURS, CellState.FOREIGN, CellState.LEFTOVER):
+        assert f'{state}: "{pool_lines.MARKS[state].sign}"' in cells
 
 
 def strip(*ports: int, pool: str = "port") -> Strip:

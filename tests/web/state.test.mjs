@@ -103,7 +103,7 @@ test("a cell says who has its port", () => {
   assert.equal(cellText({ port: 1, state: "other", who: "s 2 · api" }), "1: taken, s 2 · api");
   assert.equal(cellSymbol({ state: "other", who: "my 3 stack 12 · api" }), "12");
   assert.equal(cellSymbol({ state: "other", who: null }), "•");
-  assert.equal(cellSymbol({ state: "foreign", who: "python3 (pid 1)" }), "×");
+  assert.equal(cellSymbol({ state: "foreign", who: "python3 (pid 1)" }), "!");
 });
 
 test("in a long pool free neighbours are one cell, and nobody who has a port is hidden", () => {
@@ -139,7 +139,7 @@ test("claims, spawns, ready and exits are steps, other details aren't", () => {
   for (const event of steps) assert.ok(isStep({ event, level: "debug", message: "ended with code 0" }), event);
   assert.ok(!isStep({ event: "unit.pending", level: "debug", message: "PENDING" }));
   assert.ok(!isStep({ event: "unit.exited", level: "info", message: "EXITED: ended with code 0" }));
-  assert.deepEqual(eventLook({ event: "unit.new_kind", level: "error" }), ["✗", "new kind", "bad"]);
+  assert.deepEqual(eventLook({ event: "unit.new_kind", level: "error" }), ["✖", "new kind", "bad"]);
 });
 
 test("an entry doesn't say its state twice", () => {

@@ -134,7 +134,7 @@ class Group {
 function facts(instances) {
   const troubles = instances.flatMap((one) => one.services).filter(isTrouble).length;
   const many = count(instances.length, "instance");
-  return troubles ? `${many} · ✗ ${troubles} in trouble` : many;
+  return troubles ? `${many} · ✖ ${troubles} in trouble` : many;
 }
 
 function rememberCollapsed(key, isCollapsed) {

@@ -28,13 +28,13 @@ export class ServiceRow {
   #strips = new Strips();
   #shield = cell("shield", "shield");
   #restarts = cell("restarts", "restarts");
-  #uptime = cell("uptime", "up");
+  #uptime = cell("uptime", "uptime");
   #cpu = el("span", { class: "number" });
   #cpuCurve = new Spark(CPU_FLOOR);
   #cpuCell = cell("cpu", "CPU", this.#cpu, this.#cpuCurve.node);
   #memory = el("span", { class: "number" });
   #memoryCurve = new Spark(MEMORY_FLOOR);
-  #memoryCell = cell("memory", "mem", this.#memory, this.#memoryCurve.node);
+  #memoryCell = cell("memory", "memory", this.#memory, this.#memoryCurve.node);
   #service = null;
   #instance = null;
   #told = "";

@@ -3,7 +3,7 @@
 const KEPT_POINTS = 300;
 const KEPT_EVENTS = 1000;
 
-const TROUBLED_INSTANCE = new Set(["degraded", "dead", "unreachable"]);
+const TROUBLED_INSTANCE = new Set(["degraded", "suspended", "dead", "unreachable"]);
 
 function serviceKey(instanceId, name) {
   return `${instanceId}/${name}`;

@@ -1,4 +1,4 @@
-/** How states are shown: by a symbol and a word, never by colour alone. */
+/** How states are shown: by a symbol (that of `portsup top`) and a word, never by colour alone. */
 
 import { isFailed } from "./state.js";
 
@@ -8,18 +8,18 @@ const SERVICE = {
   RUNNING: ["●", "good"],
   BACKOFF: ["↻", "warn"],
   STOPPING: ["◑", "moving"],
-  STOPPED: ["–", "rest"],
-  EXITED: ["✓", "rest"],
-  FATAL: ["✗", "bad"],
+  STOPPED: ["◌", "rest"],
+  EXITED: ["◎", "rest"],
+  FATAL: ["✖", "bad"],
 };
 
 const INSTANCE = {
   starting: ["◐", "moving"],
   running: ["●", "good"],
-  degraded: ["▲", "bad"],
+  degraded: ["✖", "bad"],
   stopping: ["◑", "moving"],
-  suspended: ["‖", "warn"],
-  dead: ["✗", "bad"],
+  suspended: ["‖", "bad"],
+  dead: ["✖", "bad"],
   unreachable: ["?", "bad"],
 };
 
@@ -41,13 +41,13 @@ const EVENT = {
   "unit.spawned": ["▸", "spawned", "plain"],
   "unit.running": ["●", "ready", "good"],
   "unit.exited": ["◂", "exited", "plain"],
-  "unit.fatal": ["✗", "failed", "bad"],
+  "unit.fatal": ["✖", "failed", "bad"],
   "unit.backoff": ["↻", "backoff", "warn"],
-  "unit.shield_lost": ["✗", "shield lost", "bad"],
-  "unit.stopped": ["–", "stopped", "rest"],
+  "unit.shield_lost": ["✖", "shield lost", "bad"],
+  "unit.stopped": ["◌", "stopped", "rest"],
 };
 
-const BY_LEVEL = { error: ["✗", "bad"], warning: ["▲", "warn"] };
+const BY_LEVEL = { error: ["✖", "bad"], warning: ["▲", "warn"] };
 
 /** [symbol, word, class] of an entry of the timeline. */
 export function eventLook({ event, level }) {

@@ -2,7 +2,7 @@
 
 import { el, Keyed, setAttribute, setText } from "./dom.js";
 
-const SYMBOL = { free: "", ours: "■", foreign: "×", leftover: "!" };
+const SYMBOL = { free: "", ours: "■", foreign: "!", leftover: "†" };
 const MEANING = {
   free: "free",
   ours: "its own",

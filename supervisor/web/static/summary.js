@@ -26,7 +26,7 @@ export class Summary {
     const troubles = services.filter(isTrouble).length;
     const many = `${count(model.instances.length, "instance")} · ${up} of ${count(services.length, "service")} up`;
     setText(this.#counts, model.instances.length ? many : "nothing is up");
-    setText(this.#troubles, troubles ? `✗ ${troubles} in trouble` : "");
+    setText(this.#troubles, troubles ? `✖ ${troubles} in trouble` : "");
     setHidden(this.#empty, model.instances.length > 0);
   }
 }
