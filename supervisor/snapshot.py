@@ -46,6 +46,11 @@ class ServiceSnapshot(NamedTuple):
     def is_over(self) -> bool:
         return self.state in ("STOPPED", "EXITED", "FATAL")
 
+    @property
+    def failed(self) -> bool:
+        """It is over, and not well."""
+        return self.state in ("FATAL", "EXITED") and not self.is_up
+
     def to_json(self) -> dict[str, Any]:
         return {
             "name": self.name,

@@ -20,6 +20,7 @@ LEAVES = frozenset(
         "paths",
         "private",
         "snapshot",
+        "shown",
         "records",
         "lines",
         "masking",

@@ -11,10 +11,10 @@ import click
 from supervisor.cli import stack_file, target
 from supervisor.cli.options import examples, file_option, instance_option, json_option
 from supervisor.cli.output import emit, emit_json, note, printable
-from supervisor.cli.units import line
 from supervisor.control.client import Client, reach, read_services
 from supervisor.errors import ExitCode
 from supervisor.records import InstanceRecord
+from supervisor.shown import outcome
 from supervisor.snapshot import SCHEMA, ServiceSnapshot
 
 SIGNS = {"start": "+", "stop": "-"}
@@ -56,7 +56,7 @@ def reload(ctx: click.Context, instance: int | None, dry_run: bool, file: Path |
         services = [service.to_json() for service in after]
         emit_json({"schema": SCHEMA, "differences": shown["services"], "services": services})
     else:
-        emit("".join(f"{printable(line(service))}\n" for service in after))
+        emit("".join(f"{printable(outcome(service))}\n" for service in after))
     if not all(service.is_up or service.state == "STOPPED" for service in after):
         ctx.exit(ExitCode.SERVICE_FAILED)
 

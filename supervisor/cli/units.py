@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from supervisor import shown
 from supervisor.cli import stack_file, target
 from supervisor.cli.options import (
     examples,
@@ -76,7 +77,7 @@ def _report(after: Sequence[ServiceSnapshot], as_json: bool) -> None:
     if as_json:
         emit_json({"schema": SCHEMA, "services": [service.to_json() for service in after]})
     else:
-        emit("".join(f"{printable(line(service))}\n" for service in after))
+        emit("".join(f"{printable(shown.outcome(service))}\n" for service in after))
 
 
 def _tell_failures(record: InstanceRecord, after: Sequence[ServiceSnapshot]) -> None:
@@ -84,18 +85,9 @@ def _tell_failures(record: InstanceRecord, after: Sequence[ServiceSnapshot]) -> 
     from supervisor.cli.failure import post_mortem
 
     for service in after:
-        if service.state in ("FATAL", "EXITED") and not service.is_up:
+        if service.failed:
             for text in post_mortem(record, service, stays=True):
                 note(f"{service.name} | {text}")
-
-
-def line(service: ServiceSnapshot) -> str:
-    """What `start`, `stop`, `restart` and `reload` say of one."""
-    words = [service.name, service.state]
-    if service.url is not None and service.pid is not None:
-        words.append(service.url)
-    text = " ".join(words)
-    return f"{text}: {service.reason}" if service.reason else text
 
 
 start = _command("start", "Start services of a running instance, and wait until they are ready.")

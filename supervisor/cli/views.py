@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from supervisor import shown
 from supervisor.cli.table import Cell, Column, View
 from supervisor.ports.wording import PRUNE, or_root
 from supervisor.snapshot import InstanceSnapshot, ServiceSnapshot
 
 if TYPE_CHECKING:
     from supervisor.cli.ps import InstanceRow
-
-STATE_STYLES = {
-    "RUNNING": "green",
-    "PENDING": "yellow",
-    "STARTING": "yellow",
-    "BACKOFF": "yellow",
-    "STOPPING": "yellow",
-    "STOPPED": "dim",
-    "EXITED": "dim",
-    "FATAL": "bold red",
-    "running": "green",
-    "starting": "yellow",
-    "stopping": "yellow",
-    "degraded": "bold red",
-    "suspended": "bold red",
-    "dead": "bold red",
-    "unreachable": "bold red",
-}
-SHIELD_STYLES = {"up": "green", "lost": "bold red", "off": "dim", "none": "dim"}
 
 
 def duration(seconds: float | None) -> str:
@@ -55,11 +36,6 @@ def port_range(ports: Sequence[int]) -> str:
     if len(ports) > 1 and list(ports) == list(range(first, first + len(ports))):
         return f"{first}-{ports[-1]}"
     return ", ".join(str(port) for port in ports)
-
-
-def home_as_tilde(path: str) -> str:
-    home = os.environ.get("HOME", "").rstrip("/")
-    return "~" + path.removeprefix(home) if home and f"{path}/".startswith(f"{home}/") else path
 
 
 def status_view(instances: Sequence[InstanceSnapshot], others: Mapping[str, int] | None = None) -> View:
@@ -88,7 +64,7 @@ def status_view(instances: Sequence[InstanceSnapshot], others: Mapping[str, int]
 def _status_rows(instance: InstanceSnapshot, several: bool) -> list[list[Cell]]:
     label = Cell(_label(instance, several))
     if not instance.services:
-        state = Cell(instance.state, STATE_STYLES.get(instance.state, ""))
+        state = Cell(instance.state, shown.STATE_STYLES.get(instance.state, ""))
         return [[label, Cell("-"), state, *[Cell("-")] * 6]]
     return [[label, *_service_cells(service)] for service in instance.services]
 
@@ -100,21 +76,14 @@ def _label(instance: InstanceSnapshot, several: bool) -> str:
 def _service_cells(service: ServiceSnapshot) -> list[Cell]:
     return [
         Cell(service.name),
-        Cell(service.state, STATE_STYLES.get(service.state, "")),
-        Cell(_ports(service)),
+        Cell(service.state, shown.STATE_STYLES.get(service.state, "")),
+        Cell(shown.ports(service)),
         Cell(service.url or "-"),
         Cell(str(service.pid or "-")),
-        Cell(service.shield, SHIELD_STYLES.get(service.shield, "")),
+        Cell(service.shield, shown.SHIELD_STYLES.get(service.shield, "")),
         Cell(str(service.restarts)),
         Cell(duration(service.uptime_s)),
     ]
-
-
-def _ports(service: ServiceSnapshot) -> str:
-    """The main port as a number, further ones with the name of their pool."""
-    named = [f"{pool}:{port}" for pool, port in service.ports.items() if pool != "port"]
-    main = [] if service.port is None else [str(service.port)]
-    return " ".join(main + named) or "-"
 
 
 def _reasons(instance: InstanceSnapshot, several: bool, other: int | None) -> list[str]:
@@ -132,7 +101,7 @@ def _reasons(instance: InstanceSnapshot, several: bool, other: int | None) -> li
     return [
         f"{label} {service.name}: {why}"
         for service in instance.services
-        if (why := _reason(service)) is not None
+        if (why := shown.trouble(service)) is not None
     ]
 
 
@@ -141,15 +110,6 @@ def _others(instance: InstanceSnapshot, uid: int) -> str:
     if instance.state == "dead":
         return f"its supervisor (pid {pid}) is dead; {or_root(uid)} must {PRUNE}"
     return f"its supervisor (pid {pid}) belongs to uid {uid}, so that it can't be asked"
-
-
-def _reason(service: ServiceSnapshot) -> str | None:
-    if service.is_up and service.shield != "lost":
-        return None
-    parts = [service.reason] if service.reason else []
-    if service.exit is not None and service.exit not in (service.reason or ""):
-        parts.append(f"last exit: {service.exit}")
-    return "; ".join(parts) or None
 
 
 def ps_view(instances: Iterable[InstanceRow]) -> View:
@@ -171,9 +131,9 @@ def _ps_cells(row: InstanceRow) -> list[Cell]:
     return [
         Cell(row.stack),
         Cell(str(row.instance)),
-        Cell(row.state, STATE_STYLES.get(row.state, "")),
+        Cell(row.state, shown.STATE_STYLES.get(row.state, "")),
         Cell(str(row.base_port)),
-        Cell(home_as_tilde(row.worktree)),
+        Cell(shown.home_as_tilde(row.worktree)),
         Cell(str(row.pid)),
         Cell("-" if row.total is None else f"{row.ready}/{row.total}"),
         Cell(duration(row.age_s)),

@@ -15,6 +15,7 @@ from textual.binding import Binding
 from textual.widgets import Static
 from textual.worker import WorkerFailed
 
+from supervisor import shown
 from supervisor.errors import ExitCode, PortsupError
 from supervisor.monitor.pools import Strip
 from supervisor.snapshot import ServiceSnapshot
@@ -142,8 +143,8 @@ class Top(App[None]):
         seen, service, strips = self._seen(), self._service(), self._strips()
         own = [one for one in strips if service and one.service == service.name]
         lines = pool_lines.strips(own, self.size.width)
-        if service and (why := rows.trouble(service)):
-            lines.insert(0, Text(f"{plain(service.name)}: {why}", "yellow"))
+        if service and (why := shown.trouble(service)):
+            lines.insert(0, Text(plain(f"{service.name}: {why}"), "yellow"))
         self._detail.display = bool(lines)
         self._detail.update(Text("\n").join(lines))
         self.lower.show_pools(seen, strips)

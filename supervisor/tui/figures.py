@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from supervisor.shown import STATE_STYLES
+
 NOTHING = "-"
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -25,26 +27,27 @@ class Mark(NamedTuple):
 
 UNKNOWN = Mark("?", "")
 
-STATES = {
-    "RUNNING": Mark("●", "green"),
-    "PENDING": Mark("○", "yellow"),
-    "STARTING": Mark("◐", "yellow"),
-    "BACKOFF": Mark("↻", "yellow"),
-    "STOPPING": Mark("◑", "yellow"),
-    "STOPPED": Mark("◌", "dim"),
-    "EXITED": Mark("◎", "dim"),
-    "FATAL": Mark("✖", "bold red"),
-    "running": Mark("●", "green"),
-    "starting": Mark("◐", "yellow"),
-    "stopping": Mark("◑", "yellow"),
-    "degraded": Mark("✖", "bold red"),
-    "suspended": Mark("‖", "bold red"),
-    "dead": Mark("✖", "bold red"),
-    "unreachable": Mark("?", "bold red"),
+SIGNS = {
+    "RUNNING": "●",
+    "PENDING": "○",
+    "STARTING": "◐",
+    "BACKOFF": "↻",
+    "STOPPING": "◑",
+    "STOPPED": "◌",
+    "EXITED": "◎",
+    "FATAL": "✖",
+    "running": "●",
+    "starting": "◐",
+    "stopping": "◑",
+    "degraded": "✖",
+    "suspended": "‖",
+    "dead": "✖",
+    "unreachable": "?",
 }
-"""Of services in capitals, of instances in small letters."""
+"""The page has the same."""
 
-SHIELDS = {"up": "green", "lost": "bold red"}
+STATES = {name: Mark(sign, STATE_STYLES[name]) for name, sign in SIGNS.items()}
+"""Of services in capitals, of instances in small letters."""
 
 
 def state(name: str) -> Mark:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from supervisor import shown
 from supervisor.control import client
 from supervisor.monitor.usage import ServiceKey, Usage
 from supervisor.snapshot import InstanceSnapshot, ServiceSnapshot
@@ -97,7 +97,7 @@ def _title(seen: Seen) -> Cell:
     words = [f"{sign} {plain(name_of(seen))}  {snapshot.state}"]
     if not snapshot.services:
         words.append(_why_empty(seen))
-    words.append(plain(_home_as_tilde(record.worktree)))
+    words.append(plain(shown.home_as_tilde(record.worktree)))
     return Cell("  ".join(filter(None, words)), f"bold {style}" if snapshot.state in WHY else "bold")
 
 
@@ -111,49 +111,27 @@ def name_of(seen: Seen) -> str:
     return f"{seen.record.stack} {seen.record.instance}"
 
 
-def _home_as_tilde(path: str) -> str:
-    home = os.environ.get("HOME", "").rstrip("/")
-    return "~" + path.removeprefix(home) if home and f"{path}/".startswith(f"{home}/") else path
-
-
 def _cells(look: Look, seen: Seen, service: ServiceSnapshot, verbs: Sequence[str]) -> Mapping[str, Cell]:
     usage = _usage(look, seen, service)
     points = look.points.get(ServiceKey(seen.record.instance_id, service.name), ()) if usage else ()
     return {
         "service": Cell(plain(service.name)),
         "state": _state(service, verbs),
-        "port": Cell(_ports(service)),
+        "port": Cell(plain(shown.ports(service))),
         "cpu": Cell(figures.share(usage and usage.cpu)),
         "memory": Cell(figures.amount(usage and usage.memory)),
         "last minute": Cell(figures.curve([point.cpu for point in points], CURVE_CELLS), "cyan"),
         "up": Cell(figures.age(service.uptime_s)),
         "restarts": Cell(str(service.restarts), "yellow" if service.restarts else ""),
-        "shield": Cell(plain(service.shield), figures.SHIELDS.get(service.shield, "dim")),
+        "shield": Cell(plain(service.shield), shown.SHIELD_STYLES.get(service.shield, "dim")),
         "url": Cell(plain(service.url or figures.NOTHING)),
     }
 
 
 def _state(service: ServiceSnapshot, verbs: Sequence[str]) -> Cell:
-    sign, style = figures.state(service.state)
+    sign, style = figures.state("FATAL" if service.failed else service.state)
     asked = "".join(f" {verb}{BUSY}" for verb in verbs)
     return Cell(f"{sign} {plain(service.state)}{asked}", style)
-
-
-def _ports(service: ServiceSnapshot) -> str:
-    """The main one first, further ones with the name of their pool."""
-    named = [plain(f"{pool}:{port}") for pool, port in service.ports.items() if pool != "port"]
-    main = [] if service.port is None else [str(service.port)]
-    return " ".join(main + named) or figures.NOTHING
-
-
-def trouble(service: ServiceSnapshot) -> str | None:
-    """Why it isn't up, where that is known."""
-    if service.is_up and service.shield != "lost":
-        return None
-    parts = [service.reason] if service.reason else []
-    if service.exit is not None and service.exit not in (service.reason or ""):
-        parts.append(f"last exit: {service.exit}")
-    return plain("; ".join(parts)) or None
 
 
 def summary(look: Look) -> str:
@@ -162,7 +140,7 @@ def summary(look: Look) -> str:
     parts = [_count(len(look.instances), "instance"), _count(len(services), "service")]
     if services:
         parts.append(f"{sum(service.is_up for service in services)} up")
-    failed = sum(service.state == "FATAL" for service in services)
+    failed = sum(service.failed for service in services)
     silent = sum(_is_silent(seen.snapshot) for seen in look.instances)
     parts += [f"{failed} failed"] if failed else []
     parts += [f"{silent} not answering"] if silent else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from supervisor import shown
 from supervisor.errors import PortsupError
 from supervisor.snapshot import ServiceSnapshot
 from supervisor.tui.safe_text import plain
@@ -17,5 +18,4 @@ def of_change(verb: str, service: str, after: ServiceSnapshot | None) -> str:
     """What a service became by `verb`; None: its instance tells nothing of it."""
     if after is None:
         return plain(f"{service}: {verb} is done")
-    text = " ".join(filter(None, (after.name, after.state, after.url)))
-    return plain(f"{text}: {after.reason}" if after.reason else text)
+    return plain(shown.outcome(after))

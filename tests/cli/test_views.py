@@ -165,16 +165,6 @@ def test_ps_fits_and_loses_nothing_of_the_worktree(width: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "shown"),
-    [("/home/a", "~"), ("/home/a/x", "~/x"), ("/home/ab", "/home/ab"), ("/srv", "/srv")],
-)
-def test_home_is_a_tilde(path: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the home itself and what is below it."""
-    monkeypatch.setenv("HOME", "/home/a")
-    assert views.home_as_tilde(path) == shown
-
-
-@pytest.mark.parametrize(
     ("seconds", "text"),
     [
         (None, "-"),

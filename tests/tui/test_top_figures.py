@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 from claims import another_user, instance_record, needs_root
 from harness import ROOT
+from stand_in import service
 
 from supervisor.control.client import absent
 from supervisor.monitor.pools import Cell, CellState, Strip
@@ -150,3 +151,14 @@ def test_the_keys_fit(room: int) -> None:
     line = key_line(room).plain.rstrip()
     assert line.endswith("? help  q quit") and len(line) <= room
     assert ("r restart" in line) is (room > 15)
+
+
+def test_a_job_that_failed_looks_like_it() -> None:
+    """One that is done doesn't, and counts as up."""
+    record = instance_record()
+    odd, fine = (service("job", state="EXITED", exit=how) for how in ("code 1", "code 0"))
+    seen = Seen(record, absent(record)._replace(services=(odd, fine._replace(name="done"))))
+    look = Look([seen], {}, {}, (), ())
+    assert rows.summary(look) == "1 instance, 2 services, 1 up, 1 failed"
+    _, failed, done = rows.rows(look, "", rows.Order.WRITTEN, {})
+    assert (failed.cells["state"].text, done.cells["state"].text) == ("✖ EXITED", "◎ EXITED")
