@@ -6,6 +6,7 @@ import json
 import time
 from collections import deque
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -144,8 +145,8 @@ def _newest(record: InstanceRecord, service: str, lines: int, since: int | None)
             batch = follower.more() or follower.finish()
             if not batch:
                 break
-            for line in batch:
-                kept.append(plain(line.text)[-TEXT_MAX:])
+            for text in chain.from_iterable(plain(line.text).split("\n") for line in batch):
+                kept.append(text[-TEXT_MAX:])
                 length += len(kept[-1])
                 while length > TEXT_MAX:
                     length -= len(kept.popleft())

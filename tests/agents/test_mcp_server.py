@@ -121,7 +121,8 @@ def test_what_others_wrote_is_shown_tame(portsup_home: Home, loop: Loop) -> None
 
 
 def test_a_log_is_bounded(portsup_home: Home, loop: Loop) -> None:
-    """The newest lines that have room; a line longer than that gives its end."""
+    """The newest lines that have room; a line longer than that gives its end, and a carriage return
+    ends one."""
     up(loop, portsup_home, 1, service("api", 6000))
     logs = portsup_home.folder / "logs"
     logs.mkdir()
@@ -130,6 +131,9 @@ def test_a_log_is_bounded(portsup_home: Home, loop: Loop) -> None:
     shown = ask(portsup_home, "logs", where).structured_content
     assert shown is not None and shown["left_out"]
     assert shown["lines"][-1].startswith("004999") and len(shown["lines"]) == 64_000 // 97
+    (logs / "api.log").write_text("1%\r2%\r\ndone\n")
+    progress = ask(portsup_home, "logs", {**where, "lines": 2}).structured_content
+    assert progress is not None and progress["lines"] == ["2%", "done"]
     (logs / "api.log").write_text("begin" + "y" * 200_000 + "end\n")
     long = ask(portsup_home, "logs", where).structured_content
     assert long is not None and long["lines"][-1].endswith("yend") and long["left_out"]
