@@ -19,7 +19,7 @@ from supervisor import shown
 from supervisor.errors import ExitCode, PortsupError
 from supervisor.monitor.pools import Strip
 from supervisor.snapshot import ServiceSnapshot
-from supervisor.tui import changes, pool_lines, rows, theme, timeline, words
+from supervisor.tui import changes, event_lines, pool_lines, rows, theme, words
 from supervisor.tui.help import HelpScreen
 from supervisor.tui.key_line import KeyLine
 from supervisor.tui.keys import KEYS
@@ -107,6 +107,7 @@ class Top(App[None]):
                     await asyncio.wait_for(self._look_again.wait(), self._every)
         finally:
             self._looking.submit(self._watcher.close)
+            self._looking.shutdown(wait=False)  # after what it is at
 
     async def _look_once(self) -> None:
         loop = asyncio.get_running_loop()
@@ -116,7 +117,7 @@ class Top(App[None]):
             self._summary.update(Text(plain(failure.message), "bold red"))
             return
         self._look = look
-        self.lower.events.add(timeline.lines(look.happened))
+        self.lower.events.add(event_lines.lines(look.happened))
         self.lower.mark_gone(look.instances)
         self._show(look)
 

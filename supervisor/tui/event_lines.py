@@ -1,4 +1,4 @@
-"""Events as lines of the timeline."""
+"""Events as lines of the lower pane."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ COLUMNS = (
     Column("cpu", drop=1, right=True),
     Column("memory", drop=2, right=True),
     Column("last minute", drop=6),
-    Column("up", drop=3, right=True),
+    Column("uptime", drop=3, right=True),
     Column("restarts", drop=5, right=True),
     Column("shield", drop=4),
     Column("url", drop=7),

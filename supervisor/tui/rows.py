@@ -121,7 +121,7 @@ def _cells(look: Look, seen: Seen, service: ServiceSnapshot, verbs: Sequence[str
         "cpu": Cell(figures.share(usage and usage.cpu)),
         "memory": Cell(figures.amount(usage and usage.memory)),
         "last minute": Cell(figures.curve([point.cpu for point in points], CURVE_CELLS), "cyan"),
-        "up": Cell(figures.age(service.uptime_s)),
+        "uptime": Cell(figures.age(service.uptime_s)),
         "restarts": Cell(str(service.restarts), "yellow" if service.restarts else ""),
         "shield": Cell(plain(service.shield), shown.SHIELD_STYLES.get(service.shield, "dim")),
         "url": Cell(plain(service.url or figures.NOTHING)),

@@ -73,7 +73,7 @@ class Look(NamedTuple):
 
 
 class Watcher:
-    """Looks, and remembers what a curve and a timeline need. One thread at a time."""
+    """Looks, and remembers what curves and the events need. One thread at a time."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
