@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from supervisor.errors import NO_DESCRIPTORS
 from supervisor.platform.contract import Owner
 
 SCHEMA = 1
@@ -183,15 +184,29 @@ def read(path: Path) -> Record | None:
 
 
 def port_records(folder: Path) -> Iterator[PortRecord]:
-    for path in sorted(folder.glob("port-*.lock.json")):
+    """Raises OSError without a descriptor to be had."""
+    for path in _files(folder, "port"):
         record = read(path)
         if isinstance(record, PortRecord):
             yield record
 
 
 def instance_records(folder: Path) -> Iterator[InstanceRecord]:
-    """The registry: every instance on the machine that has a record, dead supervisors' too."""
-    for path in sorted(folder.glob("instance-*.lock.json")):
+    """The registry: every instance on the machine that has a record, dead supervisors' too. Raises OSError
+    without a descriptor to be had: that says nothing of who is there."""
+    for path in _files(folder, "instance"):
         record = read(path)
         if isinstance(record, InstanceRecord):
             yield record
+
+
+def _files(folder: Path, kind: str) -> list[Path]:
+    """Not by `glob`: from Python 3.12 on, it takes a folder that can't be opened for one without files."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - may hold thousands
+    except OSError as error:
+        if error.errno in NO_DESCRIPTORS:
+            raise
+        return []
+    found = (name for name in names if name.startswith(f"{kind}-") and name.endswith(".lock.json"))
+    return [folder / name for name in sorted(found)]

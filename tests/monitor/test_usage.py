@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 from claims import dead_owner
-from harness import wait_until
+from harness import no_descriptors, wait_until
 from hypothesis import given
 from hypothesis import strategies as st
 from monitor_help import instance, service
@@ -286,14 +285,3 @@ def test_a_look_without_descriptors_is_none() -> None:
         (after,) = meter.measure(seen).values()
     assert after.cpu is not None and after.cpu < 0.5
     assert before.cpu_seconds <= after.cpu_seconds < before.cpu_seconds + 0.05
-
-
-@contextlib.contextmanager
-def no_descriptors() -> Iterator[None]:
-    """This process may open no more."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

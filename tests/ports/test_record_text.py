@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from claims import instance_record, port_record
+from harness import no_descriptors
 from hypothesis import given
 from hypothesis import strategies as st
 
+from supervisor import records
 from supervisor.platform.contract import Owner
 from supervisor.records import Record, decode, encode, port_file, read
 
@@ -90,3 +92,15 @@ def test_nobody_speaks_for_another_user(tmp_path: Path) -> None:
     own.write_bytes(encode(port_record(6000)))
     forged.write_bytes(encode(port_record(6001, uid=os.getuid() + 1)))
     assert [read(path) is None for path in (own, forged)] == [False, True]
+
+
+def test_without_descriptors_nobody_knows(tmp_path: Path) -> None:
+    """A folder that can't be opened isn't taken for a machine on which nothing runs; a missing one is."""
+    record = instance_record()
+    records.instance_file(tmp_path, 6000).write_bytes(encode(record))
+    with no_descriptors():
+        for listed in (records.instance_records, records.port_records):
+            with pytest.raises(OSError, match="Too many open files"):
+                list(listed(tmp_path))
+    assert list(records.instance_records(tmp_path)) == [record]
+    assert list(records.instance_records(tmp_path / "nowhere")) == []
