@@ -100,7 +100,10 @@ class _Watch:
 
     def look(self) -> None:
         """At what is new. The records come first: what is gone by then has written its last event."""
-        there = {_key(record): record for record in instances.visible(self._folder, self._wanted)}
+        try:
+            there = {_key(record): record for record in instances.visible(self._folder, self._wanted)}
+        except OSError:  # no descriptor is to be had; the logs keep everything for the next look
+            return
         for key in there.keys() - self._followed.keys():
             self._followed[key] = _Followed(there[key])
         for key, followed in list(self._followed.items()):
