@@ -96,9 +96,9 @@ class Live:
         while True:
             try:
                 self._take(await to_thread.run_sync(self._look, abandon_on_cancel=True))
+                self.wake()
             except Exception as failure:
                 self._complain(failure)
-            self.wake()
             await self._pause(time.monotonic())
 
     def _look(self) -> _Look:

@@ -13,7 +13,7 @@ from harness import wait_until
 
 from supervisor.monitor.events import Event
 from supervisor.monitor.usage import ServiceKey, Usage
-from supervisor.web import live
+from supervisor.web import live, sse
 from supervisor.web.live import EVENTS_KEPT, Live
 from supervisor.web.sampler import OLD_EVENTS, Sample
 
@@ -81,6 +81,23 @@ def test_a_sample_may_fail(caplog: pytest.LogCaptureFixture) -> None:
     asyncio.run(asyncio.wait_for(run(), 20))
     told = "portsup: cannot look at the instances: OSError: the disk is on fire"
     assert [one.message for one in caplog.records] == [told, told]
+
+
+def test_a_client_is_kept_where_samples_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comments go on: they tell either side that the other is there."""
+    monkeypatch.setattr(sse, "QUIET_SECONDS", 0.1)
+
+    async def run() -> None:
+        samples = Samples(*range(1000))
+        watched = Live(samples, asyncio.Event())
+        sampling = asyncio.create_task(watched.run())
+        stream = watched.stream()
+        assert await anext(stream) == b"retry: 1000\n\n"
+        assert [await anext(stream), await anext(stream)] == [sse.COMMENT, sse.COMMENT]
+        sampling.cancel()
+        await stream.aclose()
+
+    asyncio.run(asyncio.wait_for(run(), 5))
 
 
 def test_who_falls_behind_misses_steps() -> None:
