@@ -17,8 +17,8 @@ Whoever reaches the port may see states, ports, usage and events. What services 
 something, needs `Authorization: Bearer TOKEN`, with the token of the file that `portsup serve` names when
 it starts.
 
-What has no `/live`, `/logs` or `/events` in its path also answers without `/v1`, as it did before there were
-versions.
+Of what begins with `/api/v1`, all but `/live`, `/events`, `/logs`, `/logs/stream` and `/openapi.json` also
+answers without the `/v1`, as it did before there were versions.
 
 A refusal is `{"error", "details", "hint"}`; 421 is for a Host that isn't this machine, 403 for an Origin
 that isn't."""
