@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from anyio import to_thread
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from supervisor import snapshot
 from supervisor.control.client import Client, read_snapshot
@@ -23,7 +23,7 @@ from supervisor.monitor import instances
 from supervisor.monitor.service_log import LogFollower, LogLine
 from supervisor.records import InstanceRecord
 from supervisor.web import asked, sse
-from supervisor.web.answers import ascii_json
+from supervisor.web.answers import Stream, ascii_json
 from supervisor.web.refusals import body_of
 
 USUAL = 1000
@@ -61,7 +61,7 @@ class Logs:
         name = request.path_params["name"]
         follower = await to_thread.run_sync(lambda: LogFollower(record, name, lines=lines, since=since))
         head = {"schema": snapshot.SCHEMA, **instances.whose(record), "service": name}
-        return StreamingResponse(_document(head, follower, lines), media_type="application/json")
+        return Stream(_document(head, follower, lines), "application/json")
 
     async def stream(self, request: Request) -> Response:
         """The last lines, then each that is printed."""
@@ -77,7 +77,7 @@ class Logs:
         await to_thread.run_sync(_check_service, record, request.path_params["name"])
         return record
 
-    async def _follow(self, record: InstanceRecord, name: str, lines: int) -> AsyncIterator[bytes]:
+    async def _follow(self, record: InstanceRecord, name: str, lines: int) -> AsyncGenerator[bytes, None]:
         try:
             follower = await to_thread.run_sync(lambda: LogFollower(record, name, lines=lines))
             try:
@@ -109,7 +109,9 @@ def _check_service(record: InstanceRecord, name: str) -> None:
         raise UsageError(f"there is no service {name!r}", hint=f"the stack has {', '.join(services)}")
 
 
-async def _document(head: Mapping[str, Any], follower: LogFollower, limit: int) -> AsyncIterator[bytes]:
+async def _document(
+    head: Mapping[str, Any], follower: LogFollower, limit: int
+) -> AsyncGenerator[bytes, None]:
     """`head` with "lines": at most `limit`, those that are printed meanwhile among them."""
     try:
         yield ascii_json(head).removesuffix(b"}") + b', "lines": ['

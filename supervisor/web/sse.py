@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import ContentStream, Response, StreamingResponse
+from starlette.responses import Response
 
-from supervisor.web.answers import ascii_json
+from supervisor.web.answers import Stream, ascii_json
 
 MEDIA_TYPE = "text/event-stream"
 
@@ -28,11 +29,11 @@ def retry(milliseconds: int) -> bytes:
     return b"retry: %d\n\n" % milliseconds
 
 
-def answer(request: Request, events: ContentStream) -> Response:
+def answer(request: Request, events: AsyncGenerator[bytes, None]) -> Response:
     """The stream; for HEAD its headers alone, as it has no end that one could wait for."""
     if request.method == "HEAD":
         return Response(media_type=MEDIA_TYPE)
-    return StreamingResponse(events, media_type=MEDIA_TYPE)
+    return Stream(events, MEDIA_TYPE)
 
 
 async def within(seconds: float, happened: asyncio.Event) -> bool:
