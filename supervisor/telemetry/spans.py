@@ -33,6 +33,7 @@ ENDED_WELL = "ended with code 0"
 """The reason of a service that is over and has done its work."""
 
 UNFINISHED = "the instance ended before this did"
+END_UNSEEN = "the log doesn't tell how this ended"
 NEVER_READY = "it was stopped before all services were ready"
 
 MOMENTS_MAX = 128
@@ -191,7 +192,7 @@ class _Service:
         self.over_by = failure if state in ("exited", "fatal") else None
         match state:
             case "starting":
-                self._begin_start(at)
+                yield from self._begin_start(at)
             case "stopping":
                 yield from self._begin_stop(at, failure)
             case _:
@@ -203,7 +204,8 @@ class _Service:
         yield from self._end_stop(at, None, UNFINISHED)
         yield from self._end_restart(at, UNFINISHED)
 
-    def _begin_start(self, at: int) -> None:
+    def _begin_start(self, at: int) -> Iterator[Span]:
+        yield from self._end_unseen(at)
         parent = None if self._restart is None else self._restart.id
         self._start = self._open("start", at, parent)
 
@@ -211,6 +213,7 @@ class _Service:
         if self._start is not None:
             yield from self._end_start(at, failure)
             yield from self._end_restart(at, failure)
+        yield from self._end_unseen(at)
         self._stop = self._open("stop", at)
         self._stop.error = failure
 
@@ -232,6 +235,11 @@ class _Service:
         span.moments.extend(moment for moment in self._loose if moment.time >= at - JUST_BEFORE)
         self._loose.clear()
         return span
+
+    def _end_unseen(self, at: int) -> Iterator[Span]:
+        """What is still open when something else begins: the line that ended it is missing."""
+        yield from self._end_start(at, END_UNSEEN)
+        yield from self._end_stop(at, None, END_UNSEEN)
 
     def _end_start(self, at: int, error: str | None) -> list[Span]:
         span, self._start = self._start, None

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from supervisor.monitor.events import Event
 from supervisor.telemetry.spans import (
+    END_UNSEEN,
     JUST_BEFORE,
     MOMENTS_MAX,
     NEVER_READY,
@@ -217,6 +218,26 @@ START = ("start a", "portsup up", 200, 800, None)
                 ("restart a", "unseen", 2001, 2700, None),
             ],
             id="a log whose beginning is gone",
+        ),
+        pytest.param(
+            (
+                CLAIMED,
+                happened(150, "unit.starting", "a"),
+                *STARTED,
+                READY,
+                happened(2900, "unit.stopping", "a"),
+                *BY_HAND[:2],
+                *BY_HAND[3:],
+            ),
+            [
+                ("start a", "portsup up", 150, 200, END_UNSEEN),
+                START,
+                UP,
+                ("stop a", "portsup up", 2900, 3000, END_UNSEEN),
+                ("stop a", "portsup up", 3000, 3102, END_UNSEEN),
+                ("start a", "portsup up", 3102, 3200, None),
+            ],
+            id="a log that lacks lines",
         ),
         pytest.param(
             (happened(500, "unit.starting", "a"), happened(400, "unit.running", "a")),
