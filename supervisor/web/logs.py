@@ -20,7 +20,7 @@ from supervisor import snapshot
 from supervisor.control.client import Client, read_snapshot
 from supervisor.errors import PortsupError, UsageError
 from supervisor.monitor import instances
-from supervisor.monitor.service_log import LogFollower, LogLine
+from supervisor.monitor.service_log import LogFollower
 from supervisor.records import InstanceRecord
 from supervisor.web import asked, sse
 from supervisor.web.answers import Stream, ascii_json
@@ -116,20 +116,22 @@ async def _document(
     try:
         yield ascii_json(head).removesuffix(b"}") + b', "lines": ['
         separator = b""
-        while limit > 0 and (lines := await to_thread.run_sync(_lines_or_rest, follower, min(limit, BATCH))):
+        async for lines in _batches(follower, limit):
             yield separator + (await to_thread.run_sync(ascii_json, lines))[1:-1]
             separator = b", "
-            limit -= len(lines)
         yield b"]}"
     finally:
         follower.close()
 
 
+async def _batches(follower: LogFollower, limit: int) -> AsyncIterator[list[dict[str, Any]]]:
+    """Up to `limit` lines, of which the last one may have no end yet; none is empty."""
+    while limit > 0 and (lines := await to_thread.run_sync(_lines, follower, min(limit, BATCH))):
+        yield lines
+        limit -= len(lines)
+    if rest := follower.finish()[:limit]:
+        yield [line.to_json() for line in rest]
+
+
 def _lines(follower: LogFollower, limit: int) -> list[dict[str, Any]]:
     return [line.to_json() for line in follower.more(limit)]
-
-
-def _lines_or_rest(follower: LogFollower, limit: int) -> list[dict[str, Any]]:
-    """The rest is a last line that has no end yet."""
-    found: list[LogLine] = follower.more(limit) or follower.finish()[:limit]
-    return [line.to_json() for line in found]
