@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -10,13 +9,10 @@ from pathlib import Path
 
 from supervisor.errors import PortsupError
 from supervisor.paths import rotated_log
+from supervisor.private import NO_FILE
 
 GAP_MAX = 1
 """Names in a row that may be missing: one while a rotation is under way, or after one that failed."""
-
-NO_FILE = {errno.ELOOP: "it is a link"}
-"""Why the kernel refuses to open with O_NOFOLLOW what is no file."""
-
 
 OLDEST = 100
 """Age at which the search ends: services.toml allows no more files, and whoever lays out more of them can't
