@@ -12,6 +12,11 @@ from typing import Any, NamedTuple
 
 SCHEMA = 1
 
+SERVICE_STATES = ("PENDING", "STARTING", "RUNNING", "BACKOFF", "STOPPING", "STOPPED", "EXITED", "FATAL")
+"""As `supervise/state.py` explains them."""
+
+INSTANCE_STATES = ("starting", "running", "degraded", "stopping", "dead", "suspended", "unreachable")
+
 
 class ServiceSnapshot(NamedTuple):
     """One unit as it was at one moment."""

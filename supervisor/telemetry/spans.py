@@ -22,11 +22,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from supervisor.monitor.events import Event
+from supervisor.snapshot import SERVICE_STATES
 
 ROOT = "portsup up"
 STOP = "stop instance"
 
-STATES = frozenset({"pending", "starting", "running", "backoff", "stopping", "stopped", "exited", "fatal"})
+STATES = frozenset(map(str.lower, SERVICE_STATES))
 """Of a unit, as the kinds of its events name them."""
 
 ENDED_WELL = "ended with code 0"

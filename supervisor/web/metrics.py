@@ -20,12 +20,12 @@ from starlette.responses import Response
 from supervisor import __version__
 from supervisor.monitor import instances, pools
 from supervisor.monitor.usage import ServiceKey, Usage, UsageMeter
-from supervisor.snapshot import InstanceSnapshot, ServiceSnapshot
+from supervisor.snapshot import INSTANCE_STATES, SERVICE_STATES, InstanceSnapshot, ServiceSnapshot
 from supervisor.web import metric_families as families
 from supervisor.web.metric_families import FAMILIES, Family
 
-INSTANCE_STATES = ("starting", "running", "degraded", "stopping", "suspended", "unreachable")
-SERVICE_STATES = ("PENDING", "STARTING", "RUNNING", "BACKOFF", "STOPPING", "STOPPED", "EXITED", "FATAL")
+SHOWN_STATES = tuple(state for state in INSTANCE_STATES if state != "dead")
+"""Of an instance: one that is dead isn't asked."""
 
 QUANTILES = {"0.5": "median_ms", "0.95": "p95_ms", "1": "max_ms"}
 """As a supervisor calls them."""
@@ -147,7 +147,7 @@ def _add_instance(page: _Page, one: InstanceSnapshot) -> None:
     labels = _labels(one)
     worktree = one.config.rpartition("/")[0]
     page.add(families.INSTANCE_INFO, (*labels, one.instance_id, worktree), 1)
-    page.add_states(families.INSTANCE_STATE, labels, INSTANCE_STATES, one.state)
+    page.add_states(families.INSTANCE_STATE, labels, SHOWN_STATES, one.state)
 
 
 def _add_service(page: _Page, labels: Labels, service: ServiceSnapshot) -> None:

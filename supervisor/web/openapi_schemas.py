@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from supervisor.monitor.pools import CellState
+from supervisor.snapshot import INSTANCE_STATES, SERVICE_STATES
+
 Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}
@@ -60,7 +63,7 @@ OF_SERVICE: dict[str, Schema] = {"instance_id": TEXT, "name": TEXT}
 
 SERVICE: dict[str, Schema] = {
     "name": TEXT,
-    "state": one_of("PENDING", "STARTING", "RUNNING", "BACKOFF", "STOPPING", "STOPPED", "EXITED", "FATAL"),
+    "state": one_of(*SERVICE_STATES),
     "ready": YES_NO,
     "pid": maybe(WHOLE),
     "port": maybe(PORT, "Of the main pool; null while nothing is claimed."),
@@ -78,7 +81,7 @@ INSTANCE: dict[str, Schema] = {
     **WHOSE,
     "config": told("The path of services.toml."),
     "base_port": WHOLE,
-    "state": one_of("starting", "running", "degraded", "stopping", "dead", "suspended", "unreachable"),
+    "state": one_of(*INSTANCE_STATES),
     "supervisor": shape({"pid": WHOLE, "started": told("Seconds since boot.", NUMBER)}),
     "services": listed(ref("Service")),
 }
@@ -112,11 +115,7 @@ CELL = shape(
     {
         "port": PORT,
         "state": one_of(
-            "free",
-            "ours",
-            "other",
-            "foreign",
-            "leftover",
+            *CellState,
             description="`ours`: the service's own; `other`: another service's or instance's; `foreign`: "
             "nobody claimed it and somebody listens; `leftover`: of an instance whose supervisor is dead.",
         ),

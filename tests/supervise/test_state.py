@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from supervisor.snapshot import SERVICE_STATES
 from supervisor.supervise.state import AT_REST, TABLE, Action, Event, State, step
 
 ENDED = [event for event in Event if event.name.startswith("ENDED")]
@@ -25,6 +26,11 @@ def test_the_table_has_nothing_more() -> None:
     """One row a state, one cell an event."""
     assert set(TABLE) == set(State)
     assert all(set(row) == set(Event) for row in TABLE.values())
+
+
+def test_everybody_outside_knows_the_states() -> None:
+    """Those who only read snapshots too."""
+    assert tuple(State) == SERVICE_STATES
 
 
 @pytest.mark.parametrize(("state", "event"), list(product(State, Event)))
