@@ -69,6 +69,7 @@ def make_app(folder: Path, environ: Mapping[str, str] = os.environ) -> Starlette
         exception_handlers={
             HTTPException: refusals.of_http,
             PortsupError: refusals.of_portsup,
+            OSError: refusals.of_system,
             Exception: refusals.of_ours,
         },
         lifespan=partial(_lifespan, live),

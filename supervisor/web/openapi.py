@@ -21,7 +21,7 @@ Of what begins with `/api/v1`, all but `/live`, `/events`, `/logs`, `/logs/strea
 answers without the `/v1`, as it did before there were versions.
 
 A refusal is `{"error", "details", "hint"}`; 421 is for a Host that isn't this machine, 403 for an Origin
-that isn't."""
+that isn't, and 503 for whatever needs a look while the server has no file descriptor left for one."""
 
 NUMBER: Schema = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
 

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from supervisor.errors import ExitCode, NotRunning, PortsupError
+from supervisor.errors import MORE_DESCRIPTORS, NO_DESCRIPTORS, ExitCode, NotRunning, PortsupError
 from supervisor.loopback import token
 from supervisor.web.answers import AsciiJSON
 
@@ -25,6 +25,14 @@ async def of_portsup(_request: Request, error: Exception) -> Response:
 async def of_http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return AsciiJSON({"error": error.detail}, status_code=error.status_code, headers=error.headers)
+
+
+async def of_system(_request: Request, error: Exception) -> Response:
+    """Without a descriptor nobody can look at anything: 503. Raises every other `error` again."""
+    if not isinstance(error, OSError) or error.errno not in NO_DESCRIPTORS:
+        raise error
+    exhausted = PortsupError("no file descriptors are left", hint=MORE_DESCRIPTORS)
+    return AsciiJSON(body_of(exhausted), status_code=503)
 
 
 async def of_ours(_request: Request, error: Exception) -> Response:

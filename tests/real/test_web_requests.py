@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
+import resource
 import socket
 from collections.abc import Iterator
 
@@ -178,3 +180,24 @@ def test_another_users_request_needs_the_token_too(api: Api) -> None:
     """The file is the door: its mode is 0600 whatever the umask was."""
     assert api.token_file.stat().st_mode & 0o777 == 0o600
     assert api.token_file.stat().st_uid == os.geteuid()
+
+
+def test_without_descriptors(api: Api) -> None:
+    """What needs one says so, over the connection that there is, and answers again once there are more."""
+    connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=20)
+
+    def look() -> tuple[int, str | None]:
+        connection.request("GET", "/api/services")
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read()).get("error")
+
+    soft, hard = resource.prlimit(api.process.pid, resource.RLIMIT_NOFILE)
+    try:
+        assert look() == (200, None)
+        resource.prlimit(api.process.pid, resource.RLIMIT_NOFILE, (0, hard))
+        assert look() == (503, "no file descriptors are left")
+        resource.prlimit(api.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+        assert look() == (200, None)
+    finally:
+        resource.prlimit(api.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+        connection.close()
