@@ -66,6 +66,13 @@ class EventFollower:
                 return found
         return []
 
+    def drain(self) -> list[Event]:
+        """All that has come since."""
+        found: list[Event] = []
+        while some := self.more():
+            found += some
+        return found
+
     def _next(self) -> Piece | None:
         if self._tail is None:
             return None

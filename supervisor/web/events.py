@@ -25,20 +25,12 @@ def in_order(events: Iterable[Event]) -> list[Event]:
     return sorted(events, key=attrgetter("time"))
 
 
-def drain(follower: EventFollower) -> list[Event]:
-    """All that there is now."""
-    found: list[Event] = []
-    while more := follower.more():
-        found += more
-    return found
-
-
 def recent(folder: Path, wanted: instances.Filter, limit: int) -> list[Event]:
     """The last `limit` events of all `wanted` instances that run, in order of time."""
     found: list[Event] = []
     for record in instances.visible(folder, wanted):
         with closing(EventFollower(record, last=limit)) as follower:
-            found += drain(follower)
+            found += follower.drain()
     return in_order(found)[max(0, len(found) - limit) :]
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from supervisor import snapshot
 from supervisor.control import registry
 from supervisor.monitor import instances, pools
-from supervisor.monitor.events import Event, EventFollower
+from supervisor.monitor.event_feed import EventFeed
+from supervisor.monitor.events import Event
 from supervisor.monitor.usage import ServiceKey, Usage, UsageMeter
 from supervisor.records import InstanceRecord
 from supervisor.snapshot import InstanceSnapshot
-from supervisor.web.events import drain, in_order
 
 OLD_EVENTS = 200
 """Of an instance that is seen for the first time."""
@@ -37,25 +37,16 @@ class Sampler:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._meter = UsageMeter()
-        self._followers: dict[tuple[int, str], EventFollower] = {}
+        self._feed = EventFeed(OLD_EVENTS)
 
     def sample(self) -> Sample:
         records = instances.visible(self._folder)
         seen = registry.snapshots_of(records, timeout=instances.TIMEOUT)
         now = time.time()
         usage = self._meter.measure(seen)
-        return Sample(now, _view(now, self._folder, records, seen), usage, self._events(records))
-
-    def _events(self, records: Iterable[InstanceRecord]) -> list[Event]:
-        """Of an instance that is gone, its last ones."""
-        live = {(record.uid, record.instance_id): record for record in records}
-        for key, record in live.items():
-            if key not in self._followers:
-                self._followers[key] = EventFollower(record, last=OLD_EVENTS)
-        found = in_order(event for follower in self._followers.values() for event in drain(follower))
-        for gone in self._followers.keys() - live.keys():
-            self._followers.pop(gone).close()
-        return found
+        view = _view(now, self._folder, records, seen)
+        # Last of all: what the feed has told once, it won't tell again.
+        return Sample(now, view, usage, [happened.event for happened in self._feed.more(records)])
 
 
 def _view(

@@ -54,10 +54,7 @@ def open_log(folder: Path, run: str = RUN) -> EventLog:
 
 def messages(follower: EventFollower) -> list[str]:
     """Everything that there is now."""
-    found = []
-    while some := follower.more():
-        found += [event.message for event in some]
-    return found
+    return [event.message for event in follower.drain()]
 
 
 def test_an_event_is_what_the_supervisor_wrote(record: InstanceRecord, log: EventLog) -> None:
