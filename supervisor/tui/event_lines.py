@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from supervisor.monitor.event_feed import Happened
 from supervisor.terminal import RESET
 from supervisor.tui.safe_text import plain
-from supervisor.tui.watcher import Happened
 
 SGR = {"debug": "2", "warning": "33", "error": "1;31"}
 """Between ESC [ and m, for the levels that have a style."""
@@ -19,7 +19,8 @@ def lines(happened: Sequence[Happened]) -> list[str]:
 
 def _line(one: Happened) -> str:
     event = one.event
-    who = one.whose if event.service is None else f"{one.whose} {event.service}"
+    instance = f"{one.record.stack} {one.record.instance}"
+    who = instance if event.service is None else f"{instance} {event.service}"
     mark = f"{event.level}: " if event.level in ("warning", "error") else ""
     text = f"{_clock(event.time)}  {plain(who)}  {mark}{plain(event.message)}"
     style = SGR.get(event.level)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from supervisor.control import registry
 from supervisor.errors import PortsupError
 from supervisor.monitor import pools
-from supervisor.monitor.events import Event, EventFollower
+from supervisor.monitor.event_feed import EventFeed, Happened
 from supervisor.monitor.history import History, Point
 from supervisor.monitor.pools import Strip
 from supervisor.monitor.usage import ServiceKey, Usage, UsageMeter
@@ -55,12 +55,6 @@ class Seen(NamedTuple):
         return InstanceId(self.record.uid, self.record.instance_id)
 
 
-class Happened(NamedTuple):
-    whose: str
-    """"qwen-valencia 2"."""
-    event: Event
-
-
 class Look(NamedTuple):
     """Everything as it was at one moment."""
 
@@ -79,7 +73,7 @@ class Watcher:
         self._scope = scope
         self._meter = UsageMeter()
         self._history = History()
-        self._followers: dict[InstanceId, tuple[InstanceRecord, EventFollower]] = {}
+        self._feed = EventFeed(FIRST_EVENTS)
 
     def look(self) -> Look:
         """Raises PortsupError if there is no descriptor to look with; the next look may have one."""
@@ -98,22 +92,8 @@ class Watcher:
             usage,
             self._history.points(),
             pools.strips(self._scope.folder, snapshots),
-            sorted(self._happened(records), key=lambda one: one.event.time),
+            self._feed.more(records),
         )
 
-    def _happened(self, records: Sequence[InstanceRecord]) -> Iterator[Happened]:
-        present = {InstanceId(record.uid, record.instance_id): record for record in records}
-        for id_, record in present.items():
-            if id_ not in self._followers:
-                self._followers[id_] = record, EventFollower(record, last=FIRST_EVENTS)
-        for id_, (record, follower) in list(self._followers.items()):
-            while some := follower.more():
-                yield from (Happened(f"{record.stack} {record.instance}", event) for event in some)
-            if id_ not in present:
-                follower.close()
-                del self._followers[id_]
-
     def close(self) -> None:
-        for _, follower in self._followers.values():
-            follower.close()
-        self._followers.clear()
+        self._feed.close()
