@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
+from collections.abc import Iterator
 from contextlib import closing
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,7 @@ from supervisor.control import client, registry
 from supervisor.errors import UsageError
 from supervisor.marker import UNIT
 from supervisor.monitor.events import Event, EventFollower
-from supervisor.monitor.service_log import LogFollower
+from supervisor.monitor.service_log import LogFollower, LogLine
 from supervisor.records import InstanceRecord
 
 LINES_MAX = 1000
@@ -141,10 +142,7 @@ def _newest(record: InstanceRecord, service: str, lines: int, since: int | None)
     kept: deque[str] = deque()
     length, left_out = 0, False
     with closing(LogFollower(record, service, lines=lines, since=since)) as follower:
-        for _ in range(BATCHES):
-            batch = follower.more() or follower.finish()
-            if not batch:
-                break
+        for batch in _batches(follower):
             for text in chain.from_iterable(plain(line.text).split("\n") for line in batch):
                 kept.append(text[-TEXT_MAX:])
                 length += len(kept[-1])
@@ -152,3 +150,9 @@ def _newest(record: InstanceRecord, service: str, lines: int, since: int | None)
                     length -= len(kept.popleft())
                     left_out = True
     return list(kept)[-lines:], left_out
+
+
+def _batches(follower: LogFollower) -> Iterator[list[LogLine]]:
+    """Last what has no end yet: were more asked for behind it, its end would be a line of its own."""
+    yield from islice(iter(follower.more, []), BATCHES)
+    yield follower.finish()

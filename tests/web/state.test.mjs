@@ -67,6 +67,16 @@ test("a history is bounded, and forgotten with its service", () => {
   assert.deepEqual(model.points("s-1-abc", "a"), []);
 });
 
+test("the sample with which a connection begins is in its history already", () => {
+  const model = new Model();
+  model.applyView(view(instance(1, [service("a")])));
+  const one = { instance_id: "s-1-abc", name: "a", cpu: 0.5, memory: 10, processes: 1 };
+  model.applyHistory({ services: [{ instance_id: "s-1-abc", name: "a", points: [[1, 0.1, 9], [2, 0.5, 10]] }] });
+  model.applyUsage({ time: 2, services: [one] });
+  model.applyUsage({ time: 3, services: [one] });
+  assert.deepEqual(model.points("s-1-abc", "a").map(([time]) => time), [1, 2, 3]);
+});
+
 test("events are told anew on a new connection, and are bounded", () => {
   const model = new Model();
   const some = (count) => ({ events: Array.from({ length: count }, () => ({ event: "unit.spawned" })) });

@@ -69,6 +69,7 @@ export class Model {
     this.#usage = new Map(services.map((one) => [serviceKey(one.instance_id, one.name), one]));
     for (const [key, { cpu, memory }] of this.#usage) {
       const points = this.#points.get(key) ?? [];
+      if (points.at(-1)?.[0] === time) continue; // a connection begins with the sample that is its history's last
       points.push([time, cpu, memory]);
       if (points.length > KEPT_POINTS) points.splice(0, points.length - KEPT_POINTS);
       this.#points.set(key, points);
