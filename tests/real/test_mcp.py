@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import array
 import asyncio
 import contextlib
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +36,10 @@ INITIALIZE = (
     b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18",'
     b'"capabilities":{},"clientInfo":{"name":"test","version":"1"}}}\n'
 )
+
+
+PIPE_FULL = 60_000
+"""Bytes; one holds 65536."""
 
 
 class Agent:
@@ -243,6 +250,41 @@ def test_it_ends_in_silence(portsup: Portsup, signum: signal.Signals | None, cod
             process.send_signal(signum)
         assert process.wait(10) == code
         assert (process.stdout.read(), process.stderr.read()) == (b"", b"")
+
+
+LIST = b'{"jsonrpc":"2.0","id":2,"method":"tools/list"}\n'
+
+
+def test_a_client_that_does_not_read(portsup: Portsup) -> None:
+    """A signal ends the server although a thread of it hangs in writing; so does the client's own end."""
+    with started(portsup.home, portsup.cwd) as process:
+        flood(process)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 143
+    with started(portsup.home, portsup.cwd) as process:
+        assert process.stdout is not None and process.stderr is not None
+        flood(process)
+        process.stdout.close()
+        assert (process.wait(10), process.stderr.read()) == (0, b"")
+
+
+def flood(process: subprocess.Popen[bytes]) -> None:
+    """Ask until the server's answers are so many that it takes no more."""
+    assert process.stdin is not None
+    os.set_blocking(process.stdin.fileno(), False)
+    wait_until(lambda: _is_stuck(process), 20, "a server that waits for its client")
+
+
+def _is_stuck(process: subprocess.Popen[bytes]) -> bool:
+    assert process.stdin is not None and process.stdout is not None
+    for _ in range(100):
+        try:
+            os.write(process.stdin.fileno(), LIST)
+        except BlockingIOError:
+            break
+    unread = array.array("i", [0])
+    fcntl.ioctl(process.stdout, termios.FIONREAD, unread)
+    return unread[0] > PIPE_FULL
 
 
 UP = b'{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"up","arguments":{}}}\n'
