@@ -59,9 +59,16 @@ def _view(
             {
                 **instance.to_json(),
                 "worktree": record.worktree,
-                "logs_readable": os.access(record.logs, os.R_OK | os.X_OK),
+                "logs_readable": _is_readable(record.logs),
             }
             for record, instance in zip(records, seen, strict=True)
         ],
         "strips": [strip.to_json() for strip in pools.strips(folder, seen)],
     }
+
+
+def _is_readable(folder: str) -> bool:
+    try:
+        return os.access(folder, os.R_OK | os.X_OK)
+    except ValueError:  # what no path can hold: anybody may write a record
+        return False

@@ -149,6 +149,15 @@ def test_an_answer_that_is_none(api: Api, portsup_home: Home) -> None:
             stream.find("view", lambda data: data["instances"][0]["state"] == "unreachable")
 
 
+@pytest.mark.parametrize("logs", ["/tmp/\0", "/tmp/\ud800"], ids=["NUL", "no UTF-8"])
+def test_a_record_whose_folder_no_path_can_name(api: Api, portsup_home: Home, logs: str) -> None:
+    """All others are shown all the same: to root, anybody's record is there."""
+    publish(portsup_home.locks, record(portsup_home.folder, logs=logs))
+    with api.stream(LIVE) as stream:
+        (shown,) = stream.find("view", lambda view: view["instances"])["instances"]
+    assert not shown["logs_readable"]
+
+
 def test_the_end_of_streams(portsup_home: Home, instance: Counted, ports_block: int) -> None:
     """SIGTERM ends the server at once and without a word, though streams are open and one isn't read."""
     log = Path(instance.record.logs) / "api.log"
