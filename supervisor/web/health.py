@@ -9,14 +9,19 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
+from supervisor.loopback.host_check import LOCAL_ORIGIN
 from supervisor.monitor.instances import whose
 from supervisor.snapshot import InstanceSnapshot, ServiceSnapshot
 
 PATH = "/api/health"
 """A service's own ready path isn't known outside its supervisor; this one asks nobody else in turn."""
+
+AT_ONCE = 500
+"""Services that are asked at a time: each costs a descriptor, and a process may have 1024 in all."""
 
 BODY_MAX = 16_384
 """Bytes; of a longer answer only the status counts."""
@@ -58,7 +63,8 @@ async def ask_everyone(
 ) -> list[dict[str, Any]]:
     """One entry for each service of `instances`; nothing takes longer than until `deadline` (monotonic)."""
     services = [(instance, service) for instance in instances for service in instance.services]
-    answers = await asyncio.gather(*(_examine(client, service, deadline) for _, service in services))
+    free = asyncio.Semaphore(AT_ONCE)
+    answers = await asyncio.gather(*(_examine(client, service, free, deadline) for _, service in services))
     return [
         {
             **whose(instance),
@@ -80,9 +86,11 @@ def overall(instances: Iterable[InstanceSnapshot], statuses: Iterable[str]) -> s
     return "ok" if reached and FINE.issuperset(statuses) else "degraded"
 
 
-async def _examine(client: httpx.AsyncClient, service: ServiceSnapshot, deadline: float) -> Answer:
+async def _examine(
+    client: httpx.AsyncClient, service: ServiceSnapshot, free: asyncio.Semaphore, deadline: float
+) -> Answer:
     if service.state == "RUNNING" and service.url is not None:
-        return await _ask(client, service.url, deadline)
+        return await _ask(client, service.url, free, deadline)
     return Answer(_status_of_state(service), None, None, None, service.reason)
 
 
@@ -92,10 +100,12 @@ def _status_of_state(service: ServiceSnapshot) -> str:
     return service.state.lower()
 
 
-async def _ask(client: httpx.AsyncClient, url: str, deadline: float) -> Answer:
-    asked_at = time.monotonic()
+async def _ask(client: httpx.AsyncClient, url: str, free: asyncio.Semaphore, deadline: float) -> Answer:
+    if not is_local(url):
+        return Answer("unreachable", None, None, None, "its URL is none of this machine's")
     try:
-        async with asyncio.timeout(max(0.0, deadline - asked_at)):
+        async with asyncio.timeout(max(0.0, deadline - time.monotonic())), free:
+            asked_at = time.monotonic()
             code, raw = await _fetch(client, url + PATH)
     except TimeoutError:
         return Answer("unreachable", None, None, None, "no answer in time")
@@ -105,6 +115,16 @@ async def _ask(client: httpx.AsyncClient, url: str, deadline: float) -> Answer:
         return Answer("unreachable", None, None, None, str(failure) or type(failure).__name__)
     latency = round((time.monotonic() - asked_at) * 1000, 1)
     return Answer(_status_of_code(code), code, latency, _json(raw), None)
+
+
+def is_local(url: str) -> bool:
+    """Whether it is one as supervisors make them: whoever answers in the place of one may name any address,
+    and isn't to have us ask there."""
+    try:
+        urlsplit(url).port  # noqa: B018 - raises ValueError for one that there isn't
+    except ValueError:
+        return False
+    return LOCAL_ORIGIN.fullmatch(url) is not None
 
 
 async def _fetch(client: httpx.AsyncClient, url: str) -> tuple[int, bytes]:

@@ -286,6 +286,17 @@ def test_bad_services_are_bounded(api: Api, loop: Loop, portsup_home: Home, port
     assert found["flood"]["body"] is None
 
 
+def test_more_services_than_descriptors(api: Api, loop: Loop, portsup_home: Home, ports_block: int) -> None:
+    """An answer with thousands of services holds nobody up, and a URL that is none fails itself alone."""
+    names = [service(f"s{number}", ports_block + 1) for number in range(3000)]
+    up(loop, portsup_home, 1, service("odd", url="http://127.0.0.1:99999"), *names)
+    began = time.monotonic()
+    status, answer = api.json("/api/health/aggregated")
+    assert (status, len(answer["services"])) == (503, 3001)
+    assert {one["status"] for one in answer["services"]} == {"unreachable"}
+    assert time.monotonic() < began + 10
+
+
 def test_asks_itself(api: Api, loop: Loop, portsup_home: Home) -> None:
     """The server is a service of the instance that it reports on, and answers itself meanwhile."""
     up(loop, portsup_home, 1, service("api-server", api.port))

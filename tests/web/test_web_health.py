@@ -97,3 +97,26 @@ def test_a_body_that_is_passed_on() -> None:
     """Fifty levels, and numbers of all kinds."""
     assert health._json(b'{"x": [1, 1.5, -1e3, null]}') == {"x": [1, 1.5, -1000.0, None]}
     assert health._json(b"[" * 50 + b"]" * 50) is not None
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:6000", "http://localhost:80", "http://[::1]:65535"])
+def test_a_service_s_url(url: str) -> None:
+    """Those of this machine are asked."""
+    assert health.is_local(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest?",
+        "http://127.0.0.1:80/admin?",
+        "http://127.0.0.1:80@elsewhere",
+        "http://127.0.0.1:65536",
+        "http://127.0.0.1:-1",
+        "http://[::",
+        "file:///etc/passwd",
+    ],
+)
+def test_a_url_that_leads_elsewhere(url: str) -> None:
+    """Whoever answers as an instance can't have the server ask anybody else, or for anything else."""
+    assert not health.is_local(url)
