@@ -6,7 +6,7 @@ import { duration, memory, percent } from "../../supervisor/web/static/format.js
 import { localUrl } from "../../supervisor/web/static/links.js";
 import { curve } from "../../supervisor/web/static/spark.js";
 import { isActive, isUp, Model } from "../../supervisor/web/static/state.js";
-import { eventLook, eventMessage, isStep } from "../../supervisor/web/static/states.js";
+import { eventLook, eventMessage, instanceLook, isStep, serviceLook } from "../../supervisor/web/static/states.js";
 import { cellSymbol, cellText, shortened } from "../../supervisor/web/static/strips.js";
 
 function service(name, more = {}) {
@@ -176,4 +176,13 @@ test("a job that is done counts as up, and what is active can be stopped", () =>
     ["PENDING", "STARTING", "RUNNING", "BACKOFF", "STOPPING", "STOPPED", "EXITED", "FATAL"].map((state) => isActive({ state })),
     [true, true, true, true, false, false, false, false],
   );
+});
+
+test("a state or an event may be called as what every object has", () => {
+  for (const name of ["constructor", "toString", "__proto__"]) {
+    assert.deepEqual(serviceLook({ state: name, exit: null }), ["?", "warn"]);
+    assert.deepEqual(instanceLook(name), ["?", "warn"]);
+    assert.deepEqual(eventLook({ event: name, level: "error" }), ["✗", name.replaceAll("_", " "), "bad"]);
+    assert.ok(!isStep({ event: name, level: "debug", message: "" }));
+  }
 });

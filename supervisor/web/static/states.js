@@ -1,8 +1,12 @@
-/** How states are shown: by a symbol (that of `portsup top`) and a word, never by colour alone. */
+/**
+ * How states are shown: by a symbol (that of `portsup top`) and a word, never by colour alone. The tables have no
+ * prototype: a state or an event may be called anything, "constructor" too.
+ */
 
 import { isFailed } from "./state.js";
 
 const SERVICE = {
+  __proto__: null,
   PENDING: ["○", "waiting"],
   STARTING: ["◐", "moving"],
   RUNNING: ["●", "good"],
@@ -14,6 +18,7 @@ const SERVICE = {
 };
 
 const INSTANCE = {
+  __proto__: null,
   starting: ["◐", "moving"],
   running: ["●", "good"],
   degraded: ["✖", "bad"],
@@ -36,6 +41,7 @@ export function instanceLook(state) {
 }
 
 const EVENT = {
+  __proto__: null,
   "instance.claimed": ["◆", "claimed", "plain"],
   "instance.ready": ["●", "all ready", "good"],
   "unit.spawned": ["▸", "spawned", "plain"],
