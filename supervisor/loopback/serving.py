@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import FrameType
@@ -23,6 +25,18 @@ GRACE_SECONDS = 3
 UNREAD_SECONDS = 30
 """After so long the kernel hangs up on a client that doesn't take what it was sent."""
 
+BACKLOG = 128
+"""Connections that wait to be accepted. Without a descriptor asyncio tries as often in a row."""
+
+SILENT_SECONDS = 60.0
+"""Between two lines that say that there is no descriptor left."""
+
+FULL = "portsup: no descriptor is left: new connections wait until others end"
+
+NOT_ACCEPTED = "socket.accept() out of system resource"
+LATE_RETRY = "Exception in callback BaseSelectorEventLoop._start_serving"
+"""How asyncio begins its lines on that; it tries again after a second, also when the listener is closed."""
+
 
 def config(app: ASGIApp) -> uvicorn.Config:
     """Needs uvicorn."""
@@ -38,6 +52,7 @@ def config(app: ASGIApp) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        backlog=BACKLOG,
     )
 
 
@@ -58,6 +73,9 @@ def serve(server: uvicorn.Server, port: int, greet: Callable[[str, ExitStack], N
         # ours around them, no signal kills us, neither before nor after.
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, stop)
+        log, filter_ = logging.getLogger("asyncio"), FullSometimes()
+        log.addFilter(filter_)
+        stack.callback(log.removeFilter, filter_)
         url = f"http://{HOST}:{listener.getsockname()[1]}"
         print(f"listening on {url}", flush=True)
         greet(url, stack)
@@ -81,3 +99,24 @@ def listen(port: int) -> socket.socket:
             f"cannot listen on {HOST}:{port}: {failure.strerror}", hint=f"`portsup why {port}` tells who does"
         ) from failure
     return listener
+
+
+class FullSometimes(logging.Filter):
+    """asyncio logs each connection that it can't accept, with a traceback, thousands in a second: whoever
+    opens enough of them would fill the disk."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said = float("-inf")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = str(record.msg)
+        if said.startswith(LATE_RETRY):
+            return False
+        if not said.startswith(NOT_ACCEPTED):
+            return True
+        if time.monotonic() < self._said + SILENT_SECONDS:
+            return False
+        self._said = time.monotonic()
+        record.msg, record.args, record.exc_info = FULL, (), None
+        return True

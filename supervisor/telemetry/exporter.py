@@ -81,10 +81,17 @@ def _export(folder: Path, wanted: Filter, tell: Callable[[str], None], over: thr
         return
     watch = _Watch(folder, wanted, began, sender)
     while not over.is_set():
-        watch.look()
+        _look(watch)
         over.wait(LOOK_EVERY)
-    watch.look()
+    _look(watch)
     sender.close()
+
+
+def _look(watch: _Watch) -> None:
+    try:
+        watch.look()
+    except OSError:
+        pass  # no descriptor is left: what is missed now is in the logs, and told by a later look
 
 
 class _Watch:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -11,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Home, Portsup, wait_until, write_stack
+from harness import COMMAND, Home, Portsup, wait_until, write_stack
 from stand_in import publish, record
 from trace_collector import Collector, Received, collecting
 from web_help import Api, greeting, serving
 
 from supervisor import paths
+from supervisor.loopback.serving import FULL
 from supervisor.records import InstanceRecord
+from supervisor.telemetry.exporter import LOOK_EVERY
 from supervisor.telemetry.otlp import NOT_TAKEN
 
 pytestmark = pytest.mark.slow
@@ -218,3 +222,30 @@ def test_it_serves_all_the_same(
         assert end(api) == (0, "")
     (line,) = said
     assert line.startswith(f"portsup: warning: {warning}")
+
+
+FEW = 64
+
+FEW_DESCRIPTORS = ("sh", "-c", f'ulimit -n {FEW}; exec "$0" "$@"', *COMMAND)
+
+
+def test_no_descriptor_is_left(portsup_home: Home, ports_block: int) -> None:
+    """Whoever opens so many connections can't fill the log, and when they are gone all goes on."""
+    logs, one = instance(portsup_home, 1)
+    with collecting(ports_block) as collector, contextlib.ExitStack() as opened:
+        often = {**collector.variables, "OTEL_BSP_SCHEDULE_DELAY": "100"}
+        with serving(portsup_home, ports_block + 1, through=FEW_DESCRIPTORS, **often) as api:
+            wait_until(ends(collector, "start a"), 10, "the first span")
+            for _ in range(FEW + 20):
+                opened.enter_context(socket.create_connection(("127.0.0.1", ports_block + 1)))
+            assert api.process.stderr is not None
+            assert api.process.stderr.readline() == greeting(portsup_home)
+            assert api.process.stderr.readline() == f"{FULL}\n"
+            looked = time.monotonic() + 1.5 * LOOK_EVERY
+            wait_until(lambda: time.monotonic() > looked, 10, "a look at the logs, which fails")
+            opened.close()
+            happened(logs, one, "instance.ready")
+            wait_until(ends(collector, "portsup up"), 10, "the next span")
+            code, rest = end(api)
+    assert code == 0 and "Traceback" not in rest, rest
+    assert rest.count("\n") < 10
