@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
+from pathlib import Path
 from typing import Annotated, Literal
 
 import anyio
@@ -70,6 +72,7 @@ class Changing:
         if self._own_instance:
             raise _within(self._own_instance)
         config = self._choice.config(folder)
+        _check_file(config)
         options = ["--wait" if wait else "--detach", "--file", str(config)]
         if instance is not None:
             options += ["--instance", str(instance)]
@@ -154,6 +157,15 @@ async def _asked(record: InstanceRecord, verb: str, services: list[str]) -> list
         deadline = time.monotonic() + ANSWER_SECONDS
         reply = await to_thread.run_sync(connection.answer, id_, deadline)
     return client.read_services(record, reply)
+
+
+def _check_file(config: Path) -> None:
+    """A missing one is the command's to tell; a pipe it would wait for, and read a device to its end.
+
+    Raises UsageError.
+    """
+    if os.path.exists(config) and not os.path.isfile(config):  # noqa: PTH110, PTH113 - they raise nothing
+        raise UsageError(f"{config} is not a file")
 
 
 def _number(said: str) -> int:

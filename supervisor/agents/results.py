@@ -26,7 +26,7 @@ Text = Annotated[str, BeforeValidator(plain)]
 class Service(BaseModel):
     name: Text
     state: Annotated[
-        str,
+        Text,
         Field(
             description="PENDING (waits for what it depends on), STARTING, RUNNING (ready), BACKOFF (is "
             "started again soon), STOPPING, STOPPED, EXITED or FATAL (given up)"
@@ -34,7 +34,7 @@ class Service(BaseModel):
     ]
     ready: bool
     port: int | None
-    ports: dict[str, int]
+    ports: dict[Text, int]
     """Of each pool; the main one is called "port"."""
     url: Text | None
     pid: int | None
@@ -49,7 +49,7 @@ class Instance(BaseModel):
     stack: Text
     instance: Annotated[int, Field(description="its number, from 1; worktrees and stacks share the numbers")]
     state: Annotated[
-        str,
+        Text,
         Field(description="starting, running (all ready), degraded, stopping, suspended or unreachable"),
     ]
     worktree: Annotated[Text, Field(description="the folder of its services.toml")]
@@ -80,8 +80,8 @@ class Logs(BaseModel):
 
 class Happening(BaseModel):
     time: Annotated[float, Field(description="seconds since 1970")]
-    level: str
-    event: str
+    level: Text
+    event: Text
     message: Text
     service: Text | None
     pid: int | None
@@ -95,13 +95,13 @@ class Events(BaseModel):
 
 class Variables(BaseModel):
     instance_id: Text
-    variables: dict[str, Text]
+    variables: dict[Text, Text]
 
 
 class Why(BaseModel):
     port: int
     holding: Annotated[
-        str,
+        Text,
         Field(
             description="free, held (its instance lives), claiming, leftover (its supervisor is dead, some "
             "of what it started lives), stale (only a lock is left), foreign (no lock, and somebody "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,33 @@ def test_what_others_wrote_is_shown_tame(portsup_home: Home, loop: Loop) -> None
     assert not result.is_error
     assert "http://127.0.0.1:6000: gone\\udcff\\x07" in said(result)
     json.dumps(result.structured_content).encode("ascii")
+
+
+def test_nothing_that_others_wrote_ends_the_server(portsup_home: Home, loop: Loop) -> None:
+    """What UTF-8 can't carry is an escape, wherever it stands: else there is no answer, and no server."""
+    odd = service("\ud800", state="\ud800\x1b[2J", ports={"\ud800": 1})
+    one = up(loop, portsup_home, 1, odd)
+    event = {"time": "2026-01-01T00:00:00Z", "level": "info", "event": "\ud800", "message": "\ud800"}
+    logs = portsup_home.folder / "logs"
+    logs.mkdir()
+    written = json.dumps({**event, "instance_id": one.record.instance_id})
+    (logs / "portsup.events.jsonl").write_text(f"{written}\n")
+    for tool in ("list_instances", "status", "events"):
+        where = {} if tool == "list_instances" else {"instance_id": one.record.instance_id}
+        result = ask(portsup_home, tool, where)
+        assert "\\ud800" in result.model_dump_json() and not result.is_error
+
+
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"]
+)
+def test_a_services_toml_that_is_no_file(
+    portsup_home: Home, tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    """Nothing waits for a pipe, or reads a device to its end."""
+    make(tmp_path / "services.toml")
+    result = ask(portsup_home, "up", {"folder": str(tmp_path)}, allow_changes=True)
+    assert (result.is_error, said(result)) == (True, f"{tmp_path}/services.toml is not a file")
 
 
 def test_a_log_is_bounded(portsup_home: Home, loop: Loop) -> None:
