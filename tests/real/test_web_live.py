@@ -131,7 +131,7 @@ def test_an_instance_that_does_not_answer(api: Api, portsup_home: Home) -> None:
     """It is shown as what it is."""
     publish(portsup_home.locks, record(portsup_home.folder))
     with api.stream(LIVE) as stream:
-        (one,) = stream.find("view")["instances"]
+        (one,) = stream.find("view", lambda view: view["instances"])["instances"]
     assert (one["state"], one["services"], one["logs_readable"]) == ("unreachable", [], False)
 
 
