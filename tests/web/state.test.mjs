@@ -182,7 +182,7 @@ test("a state or an event may be called as what every object has", () => {
   for (const name of ["constructor", "toString", "__proto__"]) {
     assert.deepEqual(serviceLook({ state: name, exit: null }), ["?", "warn"]);
     assert.deepEqual(instanceLook(name), ["?", "warn"]);
-    assert.deepEqual(eventLook({ event: name, level: "error" }), ["✗", name.replaceAll("_", " "), "bad"]);
+    assert.deepEqual(eventLook({ event: name, level: "error" }), ["✖", name.replaceAll("_", " "), "bad"]);
     assert.ok(!isStep({ event: name, level: "debug", message: "" }));
   }
 });
