@@ -83,8 +83,13 @@ class Top(App[None]):
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._end, ExitCode.TERMINATED)
         loop.add_signal_handler(signal.SIGINT, self._end, ExitCode.INTERRUPTED)
+        self.app_resume_signal.subscribe(self, self._draw_anew)
         self.table.focus()
         self._keep_looking()
+
+    def _draw_anew(self, _app: App[None]) -> None:
+        """After `fg` the terminal's screen is empty, and Textual draws only what has changed since."""
+        self.refresh()
 
     def _end(self, code: ExitCode) -> None:
         self.exit(return_code=code)

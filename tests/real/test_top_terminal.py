@@ -51,9 +51,14 @@ def shows(terminal: Terminal, text: str) -> None:
     wait_until(lambda: text in "\n".join(terminal.rows), 15, f"{text!r}; on the screen: {terminal.rows}")
 
 
+def since(terminal: Terminal, escape: str) -> str:
+    """What was written since it was last sent that, without colours."""
+    return ESCAPES.sub("", terminal.screen.rpartition(escape)[2])
+
+
 def after(terminal: Terminal) -> list[str]:
     """The lines that were written since the program has left."""
-    return ESCAPES.sub("", terminal.screen.rpartition(PRIMARY)[2]).splitlines()
+    return since(terminal, PRIMARY).splitlines()
 
 
 def assert_left_as_it_was(terminal: Terminal) -> None:
@@ -63,7 +68,7 @@ def assert_left_as_it_was(terminal: Terminal) -> None:
 
 
 def test_steer_suspend_and_quit(portsup: Portsup, ports_block: int) -> None:
-    """A key stops a service; Ctrl-Z gives the terminal back until it goes on; q ends it."""
+    """A key stops a service; Ctrl-Z gives the terminal back until it goes on, all drawn anew; q ends it."""
     write_stack(portsup.cwd, {"web": {"pool": {"offset": 0, "size": 2}}}, base_port=ports_block, name="shop")
     assert portsup.run("up", "-d", "--wait", "-i", "1").returncode == 0
     with top(portsup.home) as terminal:
@@ -79,6 +84,7 @@ def test_steer_suspend_and_quit(portsup: Portsup, ports_block: int) -> None:
         assert_left_as_it_was(terminal)
         os.kill(terminal.process.pid, signal.SIGCONT)
         wait_until(lambda: terminal.screen.count(ALTERNATE) == 2, 10, "its own screen")
+        wait_until(lambda: "q quit" in since(terminal, ALTERNATE), 10, "what hasn't changed to be drawn again")
         shows(terminal, "◌ STOPPED")
         terminal.type(b"q")
         assert terminal.wait() == 0
