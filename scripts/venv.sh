@@ -52,7 +52,7 @@ set_up() {
   works .installed || { find_python && quietly "$python" -m venv --clear "$venv"; } || return
   rm -f "$venv/.installed" "$venv/$1"
   if [ "$1" = .installed ]; then
-    install -e "$root[web,mcp]" || return
+    install -e "$root[web,mcp,tui]" || return
   else
     install 'pip>=25.1' && install -e "$root[all]" --group "$root/pyproject.toml:${1#.installed-}" || return
     echo "$venv" >"$venv/$1"
