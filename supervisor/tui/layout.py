@@ -39,6 +39,9 @@ INDENT = 2
 
 CURSOR = "▸ "
 
+LONG = 24
+"""What a name has beyond this is cut off before any column is dropped."""
+
 NARROWEST = 8
 """Of the first column, which is cut off where dropping others isn't enough."""
 
@@ -56,8 +59,9 @@ def widths(rows: Sequence[Row], room: int) -> Widths:
         )
         for column in COLUMNS
     }
+    spare = max(needed["service"] - LONG, 0)
     for column in sorted(COLUMNS, key=lambda one: -one.drop):
-        if _total(needed) <= room or not column.drop:
+        if _total(needed) - spare <= room or not column.drop:
             break
         del needed[column.name]
     too_wide = max(_total(needed) - room, 0)
