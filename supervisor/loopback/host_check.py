@@ -31,7 +31,11 @@ class LocalOnly:
 
 def _refusal(headers: Headers) -> JSONResponse | None:
     if not all(map(LOCAL_HOST.fullmatch, headers.getlist("host"))):
-        return JSONResponse({"error": "ask for localhost, 127.0.0.1 or [::1]"}, status_code=421)
+        return _answer(421, "ask for localhost, 127.0.0.1 or [::1]")
     if not all(map(LOCAL_ORIGIN.fullmatch, headers.getlist("origin"))):
-        return JSONResponse({"error": "pages from elsewhere are not answered"}, status_code=403)
+        return _answer(403, "pages from elsewhere are not answered")
     return None
+
+
+def _answer(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"error": message, "details": [], "hint": None}, status_code=status)

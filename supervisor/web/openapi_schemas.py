@@ -137,7 +137,6 @@ SCHEMAS: dict[str, Schema] = {
             "details": listed(TEXT, "A line for each thing in the way."),
             "hint": maybe(TEXT, "What to do next."),
         },
-        optional=("details", "hint"),
     ),
     "Service": shape(SERVICE),
     "Instance": shape(INSTANCE),

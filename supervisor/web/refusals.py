@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -24,7 +26,8 @@ async def of_portsup(_request: Request, error: Exception) -> Response:
 
 async def of_http(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return AsciiJSON({"error": error.detail}, status_code=error.status_code, headers=error.headers)
+    hint = "GET / lists what there is" if error.status_code == HTTPStatus.NOT_FOUND else None
+    return AsciiJSON(_body(error.detail, hint=hint), status_code=error.status_code, headers=error.headers)
 
 
 async def of_system(_request: Request, error: Exception) -> Response:
@@ -36,11 +39,15 @@ async def of_system(_request: Request, error: Exception) -> Response:
 
 
 async def of_ours(_request: Request, error: Exception) -> Response:
-    return AsciiJSON({"error": f"portsup serve failed inside ({type(error).__name__})"}, status_code=500)
+    return AsciiJSON(_body(f"portsup serve failed inside ({type(error).__name__})"), status_code=500)
 
 
 def body_of(error: PortsupError) -> dict[str, Any]:
-    return {"error": error.message, "details": list(error.details), "hint": error.hint}
+    return _body(error.message, error.details, error.hint)
+
+
+def _body(message: str, details: Iterable[str] = (), hint: str | None = None) -> dict[str, Any]:
+    return {"error": message, "details": list(details), "hint": hint}
 
 
 def _status(error: PortsupError) -> int:

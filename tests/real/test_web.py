@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from harness import ROOT, Home, Portsup, health, wait_until, write_stack
 from stand_in import Imposter, Loop, me, publish, record, service
-from web_help import Api, greeting, serving, up
+from web_help import Api, greeting, refusal, serving, up
 
 from supervisor.platform import Owner
 
@@ -345,7 +345,7 @@ def test_filter(api: Api, loop: Loop, portsup_home: Home, query: str, instances:
 def test_filter_that_is_none(api: Api, number: str) -> None:
     """An instance that is no number is the caller's mistake."""
     status, answer = api.json(f"/api/health/aggregated?instance={number}")
-    assert (status, answer) == (400, {"error": "instance must be a whole number"})
+    assert (status, answer) == (400, refusal("instance must be a whole number"))
 
 
 def test_tracing_stats(api: Api, loop: Loop, portsup_home: Home) -> None:
@@ -390,7 +390,7 @@ def test_errors_are_json(api: Api, method: str, path: str, status: int) -> None:
     """Unknown paths and other methods get JSON too."""
     found, answer = api.json(path, method=method)
     assert found == status
-    assert set(answer) == {"error"}
+    assert set(answer) == {"error", "details", "hint"}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from harness import Home, Portsup, wait_until, write_stack
 from stand_in import Imposter, Loop, publish, record, service, snapshot_of
-from web_help import Api, serving
+from web_help import Api, refusal, serving
 
 from supervisor import paths
 from supervisor.errors import ConfigError, ExitCode, NoFreePort, PortsupError, UsageError
@@ -132,7 +132,7 @@ def test_nobody_there(api: Api, portsup_home: Home) -> None:
 @pytest.mark.parametrize("number", ["x", "-1", "1.5", "99999999999999999999"])
 def test_no_number(api: Api, number: str) -> None:
     """An instance has a number."""
-    assert api.post(path("start", number)) == (400, {"error": "the instance must be a whole number"})
+    assert api.post(path("start", number)) == (400, refusal("the instance must be a whole number"))
 
 
 @pytest.mark.parametrize("reply", [b"garbage\n", b"", b'{"jsonrpc":"2.0","portsup":1,"id":1,"result":{}}\n'])

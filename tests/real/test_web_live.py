@@ -14,7 +14,7 @@ import psutil
 import pytest
 from harness import Home, Portsup, wait_until, write_stack
 from stand_in import Imposter, Instance, Loop, publish, record, service, snapshot_of
-from web_help import Api, greeting, serving
+from web_help import Api, greeting, refusal, serving
 
 LIVE = "/api/v1/live"
 
@@ -124,7 +124,7 @@ def test_many_watch_one_looks(api: Api, instance: Counted) -> None:
         told = [first.find("usage")["time"] for _ in range(3)]
         assert instance.looks - before <= 2 * len(told)
         assert second.find("usage")["time"] in told
-        assert api.json(LIVE) == (503, {"error": "5 clients watch already"})
+        assert api.json(LIVE) == (503, refusal("5 clients watch already"))
 
 
 def test_an_instance_that_does_not_answer(api: Api, portsup_home: Home) -> None:
@@ -240,5 +240,5 @@ def test_events_of_nobody(api: Api) -> None:
     assert api.json("/api/v1/events") == (200, {"schema": 1, "events": []})
     assert api.json("/api/v1/events?limit=1001")[0] == 400
     assert api.json("/api/v1/events?limit=-1")[0] == 400
-    assert api.json("/api/v1/events?limit=1&limit=2") == (400, {"error": "limit is there twice"})
+    assert api.json("/api/v1/events?limit=1&limit=2") == (400, refusal("limit is there twice"))
     assert api.json("/api/v1/events?limti=1")[0] == 400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -84,7 +85,8 @@ def test_files(api: Api, path: str, kind: str) -> None:
 def test_no_other_files(api: Api, path: str) -> None:
     """Only what lies in static/."""
     status, _, body = api.get(f"/static/{path}")
-    assert (status, body) == (404, b'{"error": "Not Found"}')
+    refusal = {"error": "Not Found", "details": [], "hint": "GET / lists what there is"}
+    assert (status, json.loads(body)) == (404, refusal)
 
 
 @pytest.mark.parametrize("path", ["index.html", "docs.html"])

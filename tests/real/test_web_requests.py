@@ -107,7 +107,7 @@ def test_no_page_from_elsewhere(api: Api, path: str, header: str, status: int) -
     """Whatever it asks for."""
     host = [] if header.startswith("Host") else ["Host: localhost"]
     found, _, body = ask(api, f"GET {path} HTTP/1.1", header, *host, "Connection: close")
-    assert (found, set(json.loads(body))) == (status, {"error"})
+    assert (found, set(json.loads(body))) == (status, {"error", "details", "hint"})
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,11 @@ class Api:
         return self.json(path, method="POST", headers=self.authorization)
 
 
+def refusal(error: str) -> dict[str, Any]:
+    """The body of one that is said in a sentence."""
+    return {"error": error, "details": [], "hint": None}
+
+
 def greeting(home: Home) -> str:
     """What it says on stderr when it starts."""
     return f"portsup: logs and changes need the token in {paths.api_token_file(home.variables)}\n"
