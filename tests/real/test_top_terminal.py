@@ -84,7 +84,7 @@ def test_steer_suspend_and_quit(portsup: Portsup, ports_block: int) -> None:
         assert_left_as_it_was(terminal)
         os.kill(terminal.process.pid, signal.SIGCONT)
         wait_until(lambda: terminal.screen.count(ALTERNATE) == 2, 10, "its own screen")
-        wait_until(lambda: "q quit" in since(terminal, ALTERNATE), 10, "what hasn't changed to be drawn again")
+        wait_until(lambda: "q quit" in since(terminal, ALTERNATE), 10, "all to be drawn again")
         shows(terminal, "◌ STOPPED")
         terminal.type(b"q")
         assert terminal.wait() == 0
