@@ -166,6 +166,11 @@ def test_rows_and_cells(page: Page, stage: Stage) -> None:
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type("no such thing")
     expect(page.locator("tr.service:visible")).to_have_count(0)
+    expect(page.locator("#unmatched")).to_be_visible()
+    expect(page.locator("#events")).to_have_text("No event matches the filter.")
+    page.keyboard.press("Escape")
+    expect(row(page, 1, "api")).to_be_visible()
+    expect(page.locator("#unmatched")).to_be_hidden()
 
 
 def test_changes_come_by_themselves(page: Page, stage: Stage) -> None:
@@ -242,6 +247,9 @@ def test_log_with_colours(trusted: Page, stage: Stage) -> None:
     trusted.keyboard.type("again")
     expect(panel.locator(".found")).to_have_text("1 of 1")
     expect(panel.locator("mark")).to_have_text("again")
+    trusted.keyboard.press("Escape")
+    expect(panel.locator("mark")).to_have_count(0)
+    expect(panel.get_by_role("searchbox")).to_be_focused()
     trusted.keyboard.press("Escape")
     expect(panel).to_be_hidden()
     expect(opener).to_be_focused()

@@ -1,24 +1,35 @@
 /** Keys of the whole page. */
 
 /**
- * "/" goes to the search of the log, where one is open and used, else to the filter; Escape closes the log.
- * `filter`: the field. `log`: the section that `panel` fills.
+ * "/" goes to the search of the log, where one is open and used, else to the filter; Escape empties either, and
+ * closes the log where there is nothing to empty. `filter`: the field. `log`: the section that `panel` fills.
  */
 export function listen(filter, log, panel) {
   document.addEventListener("keydown", (event) => {
+    const { key, target } = event;
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const isMeant = event.key === "/" ? !isTyping(event.target) : event.key === "Escape" && closes(event, filter, panel);
-    if (!isMeant) return;
+    if (key === "/" && !isTyping(target)) goToSearch(target);
+    else if (key === "Escape" && target.type === "search" && target.value) empty(target);
+    else if (key === "Escape" && closes(target)) panel.close();
+    else return;
     event.preventDefault();
-    if (event.key === "Escape") panel.close();
-    else if (panel.isOpen && log.contains(event.target)) panel.focusSearch();
-    else filter.focus();
   });
+
+  function goToSearch(target) {
+    if (panel.isOpen && log.contains(target)) panel.focusSearch();
+    else filter.focus();
+  }
+
+  /** In the dialog it is the dialog's. */
+  function closes(target) {
+    return panel.isOpen && target !== filter && target.closest("dialog") === null;
+  }
 }
 
-/** In the dialog it is the dialog's, in the filter it empties that. */
-function closes({ target }, filter, panel) {
-  return panel.isOpen && target !== filter && target.closest("dialog") === null;
+/** Not every browser does that by itself. */
+function empty(field) {
+  field.value = "";
+  field.dispatchEvent(new Event("input"));
 }
 
 function isTyping(target) {

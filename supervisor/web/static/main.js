@@ -32,12 +32,18 @@ const DRAW = {
   view: () => {
     summary.show(model);
     instances.show(filter);
+    setHidden(byId("unmatched"), !isUnmatched());
     timeline.show(model, filter);
     setHidden(byId("legend"), model.instances.length === 0);
   },
   usage: () => instances.showUsage(),
   events: () => timeline.show(model, filter),
 };
+
+function isUnmatched() {
+  const { instances: all } = model;
+  return !filter.isEmpty && all.length > 0 && all.every((one) => filter.services(one).length === 0);
+}
 
 const waiting = new Set();
 

@@ -37,7 +37,7 @@ function who(event, model) {
 export class Timeline {
   #all;
   #entries;
-  #empty = el("li", { class: "none" }, "Nothing yet.");
+  #empty = el("li", { class: "none" });
 
   /** `all`: the checkbox for every step. `onChange` when that is changed. */
   constructor(list, all, onChange) {
@@ -53,6 +53,7 @@ export class Timeline {
       const event = model.events[index];
       if (this.#admits(event, model, filter)) shown.push([event.serial, event]);
     }
+    setText(this.#empty, filter.isEmpty ? "Nothing yet." : "No event matches the filter.");
     setHidden(this.#empty, shown.length > 0);
     this.#entries.show(shown, (part, event) => part.show(event, model));
   }
