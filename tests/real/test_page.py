@@ -211,6 +211,15 @@ def test_restart_with_the_token(page: Page, stage: Stage, server: Api) -> None:
     expect(page.locator(".notice")).to_have_count(0)
 
 
+def test_what_takes_longer(trusted: Page, stage: Stage) -> None:
+    """It is told that it isn't done yet, until it is."""
+    trusted.route("**/restart?*", lambda route: route.fulfill(status=202, json={}))
+    button(trusted, 2, "api", "Restart").click()
+    expect(trusted.locator("#notices")).to_contain_text("not done yet")
+    assert stage.portsup.run("restart", "-i", "2", "api").returncode == 0
+    expect(trusted.locator("#notices")).to_be_empty()
+
+
 def test_a_refusal_is_shown(trusted: Page, stage: Stage) -> None:
     """In the error's own words, until it is closed; the token is gone from the address."""
     assert trusted.url == stage.url

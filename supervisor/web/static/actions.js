@@ -4,6 +4,8 @@ import { Refused, servicePath } from "./api.js";
 import { button, el, setAttribute, setText } from "./dom.js";
 import { isActive } from "./state.js";
 
+const SETTLED = new Set(["RUNNING", "STOPPED", "EXITED", "FATAL"]);
+
 const DOING = { start: "Starting…", stop: "Stopping…", restart: "Restarting…" };
 
 export class ServiceActions {
@@ -11,6 +13,8 @@ export class ServiceActions {
   #turn = button("Stop");
   #restart = button("Restart");
   #busy = null;
+  /** What was asked for and wasn't done when the answer came: {topic, before}. */
+  #pending = null;
   #service = null;
   #tools;
   #whose;
@@ -28,6 +32,7 @@ export class ServiceActions {
 
   show(service) {
     this.#service = service;
+    this.#clearPending();
     const verb = isActive(service) ? "stop" : "start";
     this.#label(this.#turn, verb, service.state === "STOPPING");
     this.#label(this.#restart, "restart", !isActive(service));
@@ -53,7 +58,8 @@ export class ServiceActions {
     try {
       const response = await this.#tools.api.request(servicePath(instance, service.name, verb), { method: "POST" });
       this.#tools.notices.clear(topic);
-      if (response.status === 202) this.#tellPending(topic, verb, service);
+      this.#pending = response.status === 202 ? { topic, before: service } : null;
+      if (this.#pending) this.#tellPending(topic, verb, service);
     } catch (failure) {
       this.#tellFailure(topic, verb, service, failure);
     } finally {
@@ -67,10 +73,20 @@ export class ServiceActions {
     this.#tools.notices.show(topic, `${service.name}, ${verb}:`, words, "plain");
   }
 
+  #clearPending() {
+    if (this.#pending === null || !isSettledSince(this.#pending.before, this.#service)) return;
+    this.#tools.notices.clear(this.#pending.topic);
+    this.#pending = null;
+  }
+
   #tellFailure(topic, verb, service, failure) {
     if (failure instanceof Refused && failure.status === 401) return; // the dialog was cancelled
     const title = `${service.name}, ${verb}:`;
     const words = failure instanceof Refused ? failure : { message: "the server can’t be reached" };
     this.#tools.notices.show(topic, title, words);
   }
+}
+
+function isSettledSince(before, service) {
+  return SETTLED.has(service.state) && (service.pid !== before.pid || service.state !== before.state);
 }
