@@ -1,4 +1,4 @@
-"""A web app on a port of the loopback address, until SIGTERM or Ctrl-C."""
+"""A web app on a port of the loopback address, until a signal."""
 
 from __future__ import annotations
 
@@ -71,8 +71,9 @@ def serve(server: uvicorn.Server, port: int, greet: Callable[[str, ExitStack], N
         listener = stack.enter_context(listen(port))
         # uvicorn has handlers of its own while it runs, and raises afterwards what they caught: with
         # ours around them, no signal kills us, neither before nor after.
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(signum, stop)
+        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup
+                signal.signal(signum, stop)
         log, filter_ = logging.getLogger("asyncio"), FullSometimes()
         log.addFilter(filter_)
         stack.callback(log.removeFilter, filter_)

@@ -417,9 +417,9 @@ def test_loopback_only(api: Api) -> None:
     assert [listener.address for listener in os_facts.listeners([api.port])] == ["127.0.0.1"]
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_ends_orderly(portsup_home: Home, ports_block: int, signum: signal.Signals) -> None:
-    """Both signals end it with 0 and without a word, also right after it said that it listens."""
+    """Each of these signals ends it with 0 and without a word, also right after it said that it listens."""
     with serving(portsup_home, ports_block) as running:
         running.process.send_signal(signum)
         out, err = running.process.communicate(timeout=20)
