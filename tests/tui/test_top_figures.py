@@ -149,7 +149,7 @@ def test_a_long_name_is_cut_before_a_column_is_dropped() -> None:
     """One service with a long name doesn't take the figures of all others away."""
     long = row(service="w" * 50, state="● RUNNING", port="6000", memory="18M", url="http://127.0.0.1:6000")
     shown = layout.widths([long], 80)
-    assert {"cpu", "memory", "up", "shield"} <= set(shown)
+    assert {"cpu", "memory", "uptime", "shield"} <= set(shown)
     assert "w" * (layout.LONG - 1) + "…" in layout.drawn(long, shown, 80, selected=False).plain
     assert layout.widths([long], 200)["service"] == 50
 
