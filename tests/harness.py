@@ -320,9 +320,9 @@ class Home:
         return folder
 
     def events(self, instance: int = 1) -> list[dict[str, Any]]:
-        """What the supervisor wrote to its event log."""
-        lines = (self.logs(instance) / "portsup.events.jsonl").read_text().splitlines()
-        return [json.loads(line) for line in lines]
+        """What the supervisor wrote to its event log. Of a line across two pages a reader may see half."""
+        whole, _, _half = (self.logs(instance) / "portsup.events.jsonl").read_bytes().rpartition(b"\n")
+        return [json.loads(line) for line in whole.splitlines()]
 
     def processes(self) -> list[psutil.Process]:
         """Every live process that was started with this home in its environment."""
